@@ -36,7 +36,8 @@ pub struct Work<'a> {
 pub struct Parts {
     /// The parts, in the order in which they lie in the target.
     pub parts: Vec<Part>,
-    /// One entry for each; its content is that of the target, in the sample types of the source.
+    /// One entry for each; its content is that of the source, or that of the target where it was coded from
+    /// first to last.
     pub entries: Vec<Entry>,
     /// The content of each in the source.
     pub sources: Vec<PartContent>,
@@ -50,8 +51,8 @@ pub struct Parts {
 pub struct Made {
     /// The content of the part in the source.
     pub source: PartContent,
-    /// That of the target, in the sample types of the source.
-    pub content: PartContent,
+    /// BLAKE3 of the samples as the target holds them.
+    pub digest: Digest,
     /// The samples as the target holds them, and what is written for them; `None` where an earlier run has
     /// written that.
     pub bytes: Option<(Vec<u8>, Written)>,
@@ -92,14 +93,14 @@ impl Work<'_> {
             if let (Some(packing), Some((held, written))) = (&packing, &mut made.bytes) {
                 *written = packing.pack(part, held)?;
             }
-            match before.is_none_or(|entry| entry.content == made.content) {
+            match before.is_none_or(|entry| (&entry.content, entry.digest) == (&made.source, made.digest)) {
                 true => Ok(made),
                 false => Err(changed(&job.target)),
             }
         };
         pool::in_order(workers, parts.len(), make, |index, made| {
             let around = begun.until(writer.as_mut(), parts[index].array)?;
-            sources.push(made.source);
+            sources.push(made.source.clone());
             let Some((held, written)) = made.bytes else {
                 let entry = done[index].clone();
                 writer.passed(entry.bytes.end - entry.bytes.start);
@@ -114,8 +115,8 @@ impl Work<'_> {
             writer.data(&held, &written)?;
             let start = staging.len();
             staging.append(if packing.is_some() { &written.bytes } else { &held })?;
-            let (bytes, digest) = (start..staging.len(), Digest::blake3(&held));
-            let entry = Entry { part: index, bytes, digest, sidecar: Vec::new(), content: made.content };
+            let (bytes, digest) = (start..staging.len(), made.digest);
+            let entry = Entry { part: index, bytes, digest, sidecar: Vec::new(), content: made.source };
             journal.iter_mut().try_for_each(|journal| journal.add(&entry))?;
             entries.push(entry);
             spares().push(held);
@@ -127,7 +128,6 @@ impl Work<'_> {
         if let Some(patch) = writer.patch() {
             staging.patch(&patch)?;
         }
-        staging.sync()?;
         Ok((Parts { parts, entries, sources, reused: done.len(), coded: None }, journal))
     }
 }
@@ -172,7 +172,12 @@ fn in_order(parts: Vec<Part>, order: &[usize]) -> Vec<Part> {
     parts
 }
 
-/// Reads a part stretch by stretch; digests its content, and that of what it is cast to.
+/// Whether the samples of an array are written as they are read.
+pub fn as_they_are(opened: &Opened, array: usize) -> bool {
+    opened.led.is_none() && opened.input().encoding(array) == opened.stored[array].encoding
+}
+
+/// Reads a part stretch by stretch; digests its content, and the samples as the target holds them.
 /// What is written is put into the buffer, where there is one, in place of what it holds.
 pub fn convert(
     opened: &Opened,
@@ -183,11 +188,10 @@ pub fn convert(
 ) -> Result<Made> {
     let (arrays, input) = (&opened.arrays, opened.input());
     let sample = arrays.signature().arrays[part.array].sample;
-    let led = opened.led.is_some();
-    let (from, led_sample) = (input.encoding(part.array), input.signature().arrays[part.array].sample);
-    let same = from == to && !led;
-    let (mut source, mut target) = (SignalDigester::new(sample), SignalDigester::new(sample));
-    let [mut held, mut samples, mut back, _] = STRETCHES.take();
+    let (led, led_sample) = (opened.led.is_some(), input.signature().arrays[part.array].sample);
+    let same = as_they_are(opened, part.array);
+    let (mut source, mut written) = (SignalDigester::new(sample), blake3::Hasher::new());
+    let [mut held, mut samples, ..] = STRETCHES.take();
     let keep = kept.is_some();
     let mut bytes = kept.unwrap_or_default();
     bytes.clear();
@@ -209,19 +213,14 @@ pub fn convert(
         }
         #[cfg(test)]
         opened.lie.samples.iter().for_each(|lie| lie(&mut bytes[start..]));
-        if !same {
-            back.clear();
-            to.decode(&bytes[start..], sample, &mut back);
-            digest(&mut target, &back)?;
-        }
+        written.update(&bytes[start..]);
         if !keep {
             bytes.clear();
         }
     }
-    STRETCHES.set([held, samples, back, Vec::new()]);
-    let source = source.finish();
-    let content = if same { source.clone() } else { target.finish() };
-    Ok(Made { source, content, bytes: keep.then(|| (bytes, Written::default())) })
+    STRETCHES.set([held, samples, Vec::new(), Vec::new()]);
+    let digest = Digest(*written.finalize().as_bytes());
+    Ok(Made { source: source.finish(), digest, bytes: keep.then(|| (bytes, Written::default())) })
 }
 
 /// A part in stretches of at most `samples` samples.
