@@ -6,6 +6,7 @@ use crate::distance::{DistanceError, SignatureMismatch};
 use crate::evidence::{ColumnEvidence, ColumnRule, Evidence, EvidenceError};
 use crate::sample::{Sample, SampleType, with_sample};
 use crate::sum::ExactSum;
+use archmage::autoversion;
 
 /// Samples that are first tried as one block, so that equal runs are compared at the speed of memory.
 const BLOCK_SAMPLES: usize = 1024;
@@ -160,10 +161,18 @@ impl SignalComparison {
         if left.len() != right.len() || !left.len().is_multiple_of(self.sample.width()) {
             return Err(DistanceError::Length { left: left.len(), right: right.len() });
         }
-        Ok(with_sample!(self.sample, push_runs(self, left, right))?)
+        Ok(push_samples(self, left, right)?)
     }
 }
 
+/// Takes the next samples of both sides, which are equally many. Versions for several processors sum the same
+/// integers, and the same numbers in the same lanes.
+#[autoversion(v3)]
+fn push_samples(comparison: &mut SignalComparison, left: &[u8], right: &[u8]) -> Result<(), EvidenceError> {
+    with_sample!(comparison.sample, push_runs(comparison, left, right))
+}
+
+#[inline(always)]
 fn push_runs<S: Sample<Bytes = [u8; W]>, const W: usize>(
     comparison: &mut SignalComparison,
     left: &[u8],
@@ -264,10 +273,12 @@ fn push_differences<S: Sample<Bytes = [u8; W]>, const W: usize>(
     }
 }
 
+#[inline(always)]
 fn differs<S: Sample<Bytes = [u8; W]>, const W: usize>(a: &[u8; W], b: &[u8; W]) -> bool {
     !S::read(*a).same(S::read(*b))
 }
 
+#[inline(always)]
 fn count_differing<S: Sample<Bytes = [u8; W]>, const W: usize>(left: &[[u8; W]], right: &[[u8; W]]) -> u64 {
     // A block has few enough samples for a narrow count, which vector instructions hold more of.
     let count = |count: u32, (a, b)| count.wrapping_add(differs::<S, W>(a, b).into());
@@ -276,6 +287,7 @@ fn count_differing<S: Sample<Bytes = [u8; W]>, const W: usize>(left: &[[u8; W]],
 
 /// Takes a block of whole numbers of at most 16 bits, whose squares are summed as integers: they are what
 /// they would be as doubles, none is rounded, and vector instructions hold more of them.
+#[inline(always)]
 fn push_narrow<const W: usize>(
     evidence: &mut ColumnEvidence,
     left: &[[u8; W]],
@@ -302,6 +314,7 @@ fn push_narrow<const W: usize>(
 
 /// The sum of squares of a block: those of numbers of 8 bits and their differences are below 2^16, and fit a
 /// narrow sum.
+#[inline(always)]
 fn sum_narrow<const W: usize>(squares: impl Iterator<Item = u32>) -> u64 {
     const { assert!(BLOCK_SAMPLES <= 1 << 16) };
     match W {
@@ -312,6 +325,7 @@ fn sum_narrow<const W: usize>(squares: impl Iterator<Item = u32>) -> u64 {
 
 /// Takes a block of numbers: in loops without branches where all are finite, one by one otherwise. What the
 /// terms were before does not matter.
+#[inline(always)]
 fn push_numbers<S: Sample<Bytes = [u8; W]>, const W: usize>(
     evidence: &mut ColumnEvidence,
     left: &[[u8; W]],
@@ -341,6 +355,7 @@ fn push_numbers<S: Sample<Bytes = [u8; W]>, const W: usize>(
 }
 
 /// The greatest magnitude among numbers, in lanes that are independent of each other.
+#[inline(always)]
 fn greatest_magnitude(numbers: &[f64]) -> f64 {
     let greater = |a: f64, b: f64| if a > b { a } else { b };
     let (lanes, tail) = numbers.as_chunks::<8>();

@@ -3,6 +3,7 @@
 //! The sum is kept as one wide fixed-point integer in units of 2^-1074, the smallest positive `f64`, so no
 //! addition ever rounds. After Kulisch's long accumulator.
 
+use archmage::autoversion;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -89,7 +90,7 @@ impl ExactSum {
             return block.iter().try_for_each(|term| self.add(*term));
         }
         let taker = Taker::new(exponent);
-        let taken = taker.take(block);
+        let taken = take(&taker, block);
         self.add_units(taken.high, taker.high.shift());
         self.add_units(taken.low, taker.low.shift());
         if !taken.any_left {
@@ -192,6 +193,7 @@ impl ExactSum {
 }
 
 /// An upper bound of all magnitudes, not finite where one of them is not.
+#[autoversion(v3)]
 fn sum_of_magnitudes(terms: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     let (groups, tail) = terms.as_chunks::<LANES>();
@@ -264,24 +266,25 @@ impl Taker {
         Self { high, low: Scale::new(high.below()) }
     }
 
-    fn take(&self, block: &[f64]) -> Taken {
-        // Only integers are added up here, in whatever order vector instructions do it.
-        let (mut high, mut low, mut left) = (0u64, 0u64, 0u64);
-        for term in block {
-            let (bits, rest) = self.high.split(*term);
-            high = high.wrapping_add(bits);
-            let (bits, rest) = self.low.split(rest);
-            low = low.wrapping_add(bits);
-            left |= rest.to_bits();
-        }
-        let (high, low) = (self.high.units(high, block.len()), self.low.units(low, block.len()));
-        // Neither zero is anything left.
-        Taken { high, low, any_left: left << 1 != 0 }
-    }
-
     fn left(&self, term: f64) -> f64 {
         self.low.split(self.high.split(term).1).1
     }
+}
+
+#[autoversion(v3)]
+fn take(taker: &Taker, block: &[f64]) -> Taken {
+    // Only integers are added up here, in whatever order vector instructions do it.
+    let (mut high, mut low, mut left) = (0u64, 0u64, 0u64);
+    for term in block {
+        let (bits, rest) = taker.high.split(*term);
+        high = high.wrapping_add(bits);
+        let (bits, rest) = taker.low.split(rest);
+        low = low.wrapping_add(bits);
+        left |= rest.to_bits();
+    }
+    let (high, low) = (taker.high.units(high, block.len()), taker.low.units(low, block.len()));
+    // Neither zero is anything left.
+    Taken { high, low, any_left: left << 1 != 0 }
 }
 
 fn settle(limbs: &mut [i64]) {

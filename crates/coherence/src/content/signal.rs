@@ -1,5 +1,7 @@
 //! The content digest of signals: one leaf for each run of 1 Mi samples of each array.
 
+use archmage::autoversion;
+
 use super::stream::Stream;
 use super::{Grid, PartContent, leaf_digest};
 use crate::digest::Digest;
@@ -40,7 +42,7 @@ impl SignalDigester {
             let (run, rest) = bytes.split_at((room * width).min(bytes.len()));
             match self.sample.canonical_nan() {
                 None => self.leaf.update(run),
-                Some(nan) => with_sample!(self.sample, push_floats(&mut self.leaf, run, nan)),
+                Some(nan) => push_run(self.sample, &mut self.leaf, run, nan),
             }
             let samples = (run.len() / width) as u64;
             self.leaf_samples += samples;
@@ -68,7 +70,14 @@ impl SignalDigester {
     }
 }
 
-/// Appends samples as they lie where none of them is NaN, and with every NaN made the same otherwise.
+/// Appends samples of floating point, with every NaN made the same.
+#[autoversion(v3)]
+fn push_run(sample: SampleType, stream: &mut Stream, bytes: &[u8], nan: &[u8]) {
+    with_sample!(sample, push_floats(stream, bytes, nan));
+}
+
+/// The same of one type: samples as they lie where none of them is NaN.
+#[inline(always)]
 fn push_floats<S: Sample<Bytes = [u8; W]>, const W: usize>(stream: &mut Stream, bytes: &[u8], nan: &[u8]) {
     let is_nan = |raw: &[u8; W]| S::read(*raw).is_nan();
     for samples in bytes.as_chunks::<W>().0.chunks(BLOCK_SAMPLES) {

@@ -4,6 +4,7 @@
 //! and the nearest end of the range in integers. Whoever asked measures the distance, and refuses symbols
 //! that changed.
 
+use archmage::autoversion;
 use coherence::sample::{self, Sample as _, SampleType};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
@@ -24,8 +25,8 @@ pub fn cast(from: SampleType, to: SampleType, samples: &[u8], out: &mut Vec<u8>)
     out.reserve(samples.len() / from.width() * to.width());
     match (from, to) {
         _ if from == to => out.extend_from_slice(samples),
-        (F32, Bf16) => map(samples, out, |raw| narrow_bf16(u32::from_le_bytes(raw)).to_le_bytes()),
-        (Bf16, F32) => map(samples, out, |raw| widen_bf16(u16::from_le_bytes(raw)).to_le_bytes()),
+        (F32, Bf16) => to_bf16(samples, out),
+        (Bf16, F32) => of_bf16(samples, out),
         (F32, F16) => halve(samples, out),
         (F16, F32) => unhalve(samples, out),
         (F32, F8E4M3) => map(samples, out, |raw| [narrow_f8::<3, 0x7f, 0x7f>(u32::from_le_bytes(raw))]),
@@ -50,6 +51,17 @@ pub fn cast(from: SampleType, to: SampleType, samples: &[u8], out: &mut Vec<u8>)
     }
 }
 
+#[autoversion(v3)]
+fn to_bf16(samples: &[u8], out: &mut Vec<u8>) {
+    map(samples, out, |raw| narrow_bf16(u32::from_le_bytes(raw)).to_le_bytes());
+}
+
+#[autoversion(v3)]
+fn of_bf16(samples: &[u8], out: &mut Vec<u8>) {
+    map(samples, out, |raw| widen_bf16(u16::from_le_bytes(raw)).to_le_bytes());
+}
+
+#[inline(always)]
 fn map<const A: usize, const B: usize>(samples: &[u8], out: &mut Vec<u8>, make: impl Fn([u8; A]) -> [u8; B]) {
     let samples = samples.as_chunks::<A>().0;
     let start = out.len();

@@ -139,7 +139,6 @@ impl Work<'_> {
             return Err(changed(&self.job.target));
         }
         staging.append(&encoder.finish()?)?;
-        staging.sync()?;
         Ok(Parts { entries, reused: done.len(), totals: feed.reader.totals() })
     }
 }

@@ -93,7 +93,6 @@ pub fn run(
     let parts = parts(opened.arrays.signature(), job.part_samples());
     let mut append = |bytes: &[u8]| staging.append(bytes);
     let (made, sources) = write(opened, (target, settings.bitrate), &parts, &mut append, progress)?;
-    staging.sync()?;
     let settings = Settings { cut: made.cut, ..settings };
     let entries = made.finish(staging.len())?;
     Ok((Parts { parts, entries, sources, reused: 0, coded: Some(settings) }, journal))

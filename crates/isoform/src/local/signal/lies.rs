@@ -5,11 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use coherence::budget::{Bound, Budget};
+use coherence::digest::Digest;
 use formats::media::{self, Codec};
 use formats::open::TypingRules;
 use formats::signal::{Declared, Encoding, Packing, SignalFormat, Writer, Written};
 use serde_json::Map;
 
+use super::super::journal::Journal;
+use super::super::staging::temporaries;
 use super::*;
 use crate::cli::{Output, When};
 use crate::failure::DIFFERS;
@@ -214,4 +217,27 @@ fn an_encoder_that_tells_other_dimensions_is_refused() {
     for (to, lie) in lies {
         refused((to, None, None), Lie { around: Some(lie), ..Lie::default() });
     }
+}
+
+/// Also where the journal gives the digest of what lies there, and the content of the source.
+#[test]
+fn a_part_that_is_not_what_the_source_becomes_is_not_gone_on_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let (job, progress) =
+        (job(dir.path(), (SignalFormat::Safetensors, Some("bf16"), Some(0.01))), progress());
+    let job = SignalJob { resume: true, ..job };
+    let mut target = Target::begin(&job).unwrap();
+    let (opened, making) = open(&job, &progress).unwrap();
+    drop(target.make((&job, &opened), making, &progress).unwrap());
+    drop(target);
+    let [part, journal, ..] = temporaries(&job.target).unwrap();
+    let (identity, mut entries) = Journal::read(&journal).unwrap().unwrap();
+    let mut bytes = std::fs::read(&part).unwrap();
+    let held = entries[0].bytes.start as usize..entries[0].bytes.end as usize;
+    bytes[held.start] ^= 1;
+    entries[0].digest = Digest::blake3(&bytes[held]);
+    std::fs::write(&part, bytes).unwrap();
+    Journal::begin(&journal, &identity, &entries).unwrap().keep(true);
+    let failure = convert(&job, &progress).err().unwrap().to_string();
+    assert!(failure.contains("the interrupted conversion was of another source"), "{failure}");
 }

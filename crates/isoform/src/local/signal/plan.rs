@@ -20,7 +20,7 @@ use super::super::estimate::{Basis, Estimate, choose};
 use super::super::media::check_tau;
 use super::super::{hash_object, memory};
 use super::prove::Measures;
-use super::work::convert;
+use super::work::{as_they_are, convert};
 use super::{Allocated, Making, Opened, SignalJob, coded, open, prove, shard_places, worker_bytes};
 use crate::failure::{Result, untold};
 use crate::meter::Stage;
@@ -247,7 +247,7 @@ impl Subject<'_> {
         let (job, opened) = (self.job, self.opened);
         let encoding = opened.stored[part.array].encoding;
         let began = Instant::now();
-        let made = convert(opened, encoding, part, true, self.progress)?;
+        let made = convert(opened, encoding, part, Some(Vec::new()), self.progress)?;
         let held = made.bytes.as_ref().map_or(&[][..], |(held, _)| held);
         let bytes = match packing {
             // What is told of where a part lies takes bytes too, so it is packed where it will lie.
@@ -269,8 +269,9 @@ impl Subject<'_> {
         );
         let (read, _, touched) = prove::measure(opened, &found, (&part, &lies), &self.progress.aside())?;
         if samples == count {
-            let digests = (Digest::default(), read.result);
-            prove::check(opened, (&part, 0), digests, (&made.source, &made.content), &read)?;
+            let leaves = as_they_are(opened, part.array).then_some(made.source.leaves.as_slice());
+            let digests = (Digest::default(), made.digest);
+            prove::check(opened, (&part, 0), digests, (&made.source, leaves), &read)?;
         }
         if let Some(pieces) = &mut sample.pieces {
             touched.iter().try_for_each(|(index, evidence)| pieces.add(*index, evidence)).map_err(untold)?;

@@ -18,7 +18,7 @@ use formats::words::counted;
 
 use super::super::{hash_object, pool, shortfall, unreadable};
 use super::seconds::Seconds;
-use super::work::{Parts, digest, stretches};
+use super::work::{Parts, STRETCHES, as_they_are, digest, stretches};
 use super::{Opened, SignalJob};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
@@ -127,7 +127,10 @@ fn check_parts(
         if again.is_some_and(|again| again != parts.sources[index].leaves) {
             return Err(formats::Error::Changed(opened.file.path().to_owned()).into());
         }
-        let contents = (&parts.sources[index], &entry.content);
+        // What samples become that are not written as they are tells nobody but the target: its bytes must be
+        // those that were written.
+        let known = parts.coded.is_some() || as_they_are(opened, part.array);
+        let contents = (&parts.sources[index], known.then_some(entry.content.leaves.as_slice()));
         let checked = check(opened, (part, at as u64), (source, entry.digest), contents, &read)?;
         Ok((checked, touched))
     };
@@ -140,23 +143,23 @@ fn check_parts(
     Ok(verified)
 }
 
-/// Checks what was read of a part against what was made of it: the digests of the source and of the part, and
-/// the contents of both.
+/// Checks what was read of a part against what was made of it: the digests of the source and of the part, the
+/// content of the source, and the leaves of the target where these are known before.
 pub fn check(
     opened: &Opened,
     (part, at): (&Part, u64),
     (source, result): (Digest, Digest),
-    (theirs, ours): (&PartContent, &PartContent),
+    (theirs, ours): (&PartContent, Option<&[Digest]>),
     read: &ReadBack,
 ) -> Result<Verified> {
     let claim = Claim {
         part: at,
         grid: Grid::Signal,
-        units: ours.units,
+        units: theirs.units,
         source,
         result,
         source_content: theirs.leaves.clone(),
-        content: ours.leaves.clone(),
+        content: ours.unwrap_or(&read.content).to_vec(),
         // Who converts on this machine leaves the measuring to the one reading of the finished file.
         evidence: read.evidence.clone(),
     };
@@ -184,7 +187,7 @@ pub fn measure(
     let mut comparison = PieceComparison::new(array.sample, opened.rules, piece_samples, part.samples.start);
     let (mut ours, mut theirs) = (SignalDigester::new(array.sample), SignalDigester::new(array.sample));
     let mut bytes = blake3::Hasher::new();
-    let (mut held, mut lifted, mut again, mut source) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let [mut held, mut lifted, mut again, mut source] = STRETCHES.take();
     let at_once = opened.arrays.stretch(part.array);
     for (stretch, lies) in stretches(part, at_once).zip(stretches(lies, at_once)) {
         found.read_held(&lies, &mut held).map_err(|error| unreadable("the finished target", error))?;
@@ -193,18 +196,19 @@ pub fn measure(
             lifted.clear();
             stored.encoding.decode(&held, array.sample, &mut lifted);
         }
-        let lifted = if plain { &held } else { &lifted };
-        digest(&mut ours, lifted)?;
+        let found = if plain { &held } else { &lifted };
+        digest(&mut ours, found)?;
         if compares {
             opened.arrays.read(&stretch, &mut again, &mut source)?;
             progress.advance(source.len() as u64)?;
             digest(&mut theirs, &source)?;
-            let pushed = comparison.push(&source, lifted);
+            let pushed = comparison.push(&source, found);
             pushed.map_err(|error| untold(format_args!("array {:?}: {error}", array.name)))?;
         } else {
-            progress.advance(lifted.len() as u64)?;
+            progress.advance(found.len() as u64)?;
         }
     }
+    STRETCHES.set([held, lifted, again, source]);
     let content = ours.finish();
     let result = Digest(*bytes.finalize().as_bytes());
     if !compares {

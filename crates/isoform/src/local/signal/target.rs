@@ -60,6 +60,15 @@ impl Target {
         }
     }
 
+    /// Waits until the bytes are on the disk, where those of several files are since each was made. They are
+    /// read back meanwhile: a target gets its name only after both.
+    pub fn sync(&self) -> Result<()> {
+        match self {
+            Target::File(staging, _) => staging.sync(),
+            Target::Shards(..) => Ok(()),
+        }
+    }
+
     /// The finished target, under the name of its temporary.
     pub fn path(&self) -> PathBuf {
         match self {
@@ -115,6 +124,7 @@ fn make_shards(
         let writer = shards.writer(at, opened.input().signature(), &stored)?;
         let mut staging = sharded.file(&file.name)?;
         let (made, _) = Work { job, opened, writer, progress }.run(&mut staging, None)?;
+        staging.sync()?;
         bytes += staging.len();
         all.parts.extend(made.parts);
         all.entries.extend(made.entries);

@@ -1,8 +1,10 @@
 //! Provides the first half of a conversion of signals: each part read, digested, cast and appended, with a
 //! journal.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use coherence::content::{PartContent, SignalDigester};
 use coherence::digest::Digest;
@@ -34,7 +36,8 @@ pub struct Work<'a> {
 pub struct Parts {
     /// The parts, in the order in which they lie in the target.
     pub parts: Vec<Part>,
-    /// One entry for each; its content is that of the target, in the sample types of the source.
+    /// One entry for each; its content is that of the source, or that of the target where it was coded from
+    /// first to last.
     pub entries: Vec<Entry>,
     /// The content of each in the source.
     pub sources: Vec<PartContent>,
@@ -48,8 +51,8 @@ pub struct Parts {
 pub struct Made {
     /// The content of the part in the source.
     pub source: PartContent,
-    /// That of the target, in the sample types of the source.
-    pub content: PartContent,
+    /// BLAKE3 of the samples as the target holds them.
+    pub digest: Digest,
     /// The samples as the target holds them, and what is written for them; `None` where an earlier run has
     /// written that.
     pub bytes: Option<(Vec<u8>, Written)>,
@@ -75,28 +78,29 @@ impl Work<'_> {
         let mut journal = journal_path.map(begin).transpose()?;
         journal.iter_mut().for_each(|journal| journal.keep(job.resume));
         let (stored, workers) = (&opened.stored, opened.workers);
-        let packed = writer.packing().is_some();
         let mut begun = Begun { order: writer.order().to_vec(), next: 0 };
         let (mut entries, mut sources) = (Vec::with_capacity(parts.len()), Vec::with_capacity(parts.len()));
         if done.is_empty() {
             staging.truncate(0)?;
         }
         let packing = writer.packing();
+        let spare: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+        let spares = || spare.lock().unwrap_or_else(PoisonError::into_inner);
         let make = |index: usize| {
-            let part = &parts[index];
-            let before = done.get(index);
-            let mut made = convert(opened, stored[part.array].encoding, part, before.is_none(), progress)?;
+            let (part, before) = (&parts[index], done.get(index));
+            let kept = before.is_none().then(|| spares().pop().unwrap_or_default());
+            let mut made = convert(opened, stored[part.array].encoding, part, kept, progress)?;
             if let (Some(packing), Some((held, written))) = (&packing, &mut made.bytes) {
                 *written = packing.pack(part, held)?;
             }
-            match before.is_none_or(|entry| entry.content == made.content) {
+            match before.is_none_or(|entry| (&entry.content, entry.digest) == (&made.source, made.digest)) {
                 true => Ok(made),
                 false => Err(changed(&job.target)),
             }
         };
         pool::in_order(workers, parts.len(), make, |index, made| {
             let around = begun.until(writer.as_mut(), parts[index].array)?;
-            sources.push(made.source);
+            sources.push(made.source.clone());
             let Some((held, written)) = made.bytes else {
                 let entry = done[index].clone();
                 writer.passed(entry.bytes.end - entry.bytes.start);
@@ -110,11 +114,12 @@ impl Work<'_> {
             staging.append(&around)?;
             writer.data(&held, &written)?;
             let start = staging.len();
-            staging.append(if packed { &written.bytes } else { &held })?;
-            let (bytes, digest) = (start..staging.len(), Digest::blake3(&held));
-            let entry = Entry { part: index, bytes, digest, sidecar: Vec::new(), content: made.content };
+            staging.append(if packing.is_some() { &written.bytes } else { &held })?;
+            let (bytes, digest) = (start..staging.len(), made.digest);
+            let entry = Entry { part: index, bytes, digest, sidecar: Vec::new(), content: made.source };
             journal.iter_mut().try_for_each(|journal| journal.add(&entry))?;
             entries.push(entry);
+            spares().push(held);
             Ok(())
         })?;
         let rest = begun.rest(writer.as_mut())?;
@@ -123,9 +128,14 @@ impl Work<'_> {
         if let Some(patch) = writer.patch() {
             staging.patch(&patch)?;
         }
-        staging.sync()?;
         Ok((Parts { parts, entries, sources, reused: done.len(), coded: None }, journal))
     }
+}
+
+thread_local! {
+    /// The buffers of a thread for stretches of samples, which it uses again for each part: fresh memory must
+    /// be cleared by the system, which costs more than filling it.
+    pub static STRETCHES: Cell<[Vec<u8>; 4]> = Cell::default();
 }
 
 /// Which arrays the writer was told of. Arrays without samples have no part, but stand in the file.
@@ -162,18 +172,32 @@ fn in_order(parts: Vec<Part>, order: &[usize]) -> Vec<Part> {
     parts
 }
 
-/// Reads a part stretch by stretch; digests its content, and that of what it is cast to.
-pub fn convert(opened: &Opened, to: Encoding, part: &Part, keep: bool, progress: &Progress) -> Result<Made> {
+/// Whether the samples of an array are written as they are read.
+pub fn as_they_are(opened: &Opened, array: usize) -> bool {
+    opened.led.is_none() && opened.input().encoding(array) == opened.stored[array].encoding
+}
+
+/// Reads a part stretch by stretch; digests its content, and the samples as the target holds them.
+/// What is written is put into the buffer, where there is one, in place of what it holds.
+pub fn convert(
+    opened: &Opened,
+    to: Encoding,
+    part: &Part,
+    kept: Option<Vec<u8>>,
+    progress: &Progress,
+) -> Result<Made> {
     let (arrays, input) = (&opened.arrays, opened.input());
     let sample = arrays.signature().arrays[part.array].sample;
-    let led = opened.led.is_some();
-    let (from, led_sample) = (input.encoding(part.array), input.signature().arrays[part.array].sample);
-    let same = from == to && !led;
-    let (mut source, mut target) = (SignalDigester::new(sample), SignalDigester::new(sample));
-    let (mut held, mut samples, mut back) = (Vec::new(), Vec::new(), Vec::new());
+    let (led, led_sample) = (opened.led.is_some(), input.signature().arrays[part.array].sample);
+    let same = as_they_are(opened, part.array);
+    let (mut source, mut written) = (SignalDigester::new(sample), blake3::Hasher::new());
+    let [mut held, mut samples, ..] = STRETCHES.take();
+    let keep = kept.is_some();
+    let mut bytes = kept.unwrap_or_default();
+    bytes.clear();
     // What grows is moved, and moved into memory that the system must clear.
     let size = to.bytes(part.samples.end - part.samples.start).filter(|_| keep).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    bytes.reserve_exact(usize::try_from(size).unwrap_or(0));
     for stretch in stretches(part, arrays.stretch(part.array).max(input.stretch(part.array))) {
         arrays.read(&stretch, &mut held, &mut samples)?;
         progress.advance(samples.len() as u64)?;
@@ -189,18 +213,14 @@ pub fn convert(opened: &Opened, to: Encoding, part: &Part, keep: bool, progress:
         }
         #[cfg(test)]
         opened.lie.samples.iter().for_each(|lie| lie(&mut bytes[start..]));
-        if !same {
-            back.clear();
-            to.decode(&bytes[start..], sample, &mut back);
-            digest(&mut target, &back)?;
-        }
+        written.update(&bytes[start..]);
         if !keep {
             bytes.clear();
         }
     }
-    let source = source.finish();
-    let content = if same { source.clone() } else { target.finish() };
-    Ok(Made { source, content, bytes: keep.then(|| (bytes, Written::default())) })
+    STRETCHES.set([held, samples, Vec::new(), Vec::new()]);
+    let digest = Digest(*written.finalize().as_bytes());
+    Ok(Made { source: source.finish(), digest, bytes: keep.then(|| (bytes, Written::default())) })
 }
 
 /// A part in stretches of at most `samples` samples.
