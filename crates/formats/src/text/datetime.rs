@@ -108,6 +108,12 @@ fn four(text: [u8; 4]) -> u32 {
     digits::four(u32::from_le_bytes(text)).unwrap_or(1_000_000)
 }
 
+/// Whether three numbers are a date and not more likely those of a version, as in `6.1.7601`: by the year, of
+/// which the first and the last one stand for no day at all.
+pub(super) fn is_likely_year(year: u32) -> bool {
+    matches!(year, 1 | 1_600..=2_299 | 9_999)
+}
+
 /// Days from 1970-01-01 of a date in this pattern, years 0001 to 9999.
 #[inline]
 pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
@@ -117,6 +123,9 @@ pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
             let (mark, year, rest) = match pattern {
                 DatePattern::YmdDash => (b'-', [a, b, c, d], [e, f, g, h]),
                 DatePattern::YmdSlash => (b'/', [a, b, c, d], [e, f, g, h]),
+                DatePattern::YmdDot if is_likely_year(four([a, b, c, d])) => {
+                    (b'.', [a, b, c, d], [e, f, g, h])
+                }
                 _ => return read_date_year_last(text, pattern),
             };
             if first != mark || second != mark {
@@ -200,11 +209,11 @@ pub(crate) fn write_date(days: i64, pattern: DatePattern, out: &mut Vec<u8>) {
     let (m, d) = (pair(month), pair(day));
     let mark = pattern.mark();
     match (pattern, u32::try_from(year)) {
-        (DatePattern::YmdDash | DatePattern::YmdSlash, Ok(year @ 0..=9_999)) => {
+        (_, Ok(year @ 0..=9_999)) if pattern.is_year_first() => {
             let (c, y) = (pair(year / 100), pair(year % 100));
             out.extend_from_slice(&[c[0], c[1], y[0], y[1], mark, m[0], m[1], mark, d[0], d[1]]);
         }
-        (DatePattern::YmdDash | DatePattern::YmdSlash, _) => {
+        (DatePattern::YmdDash | DatePattern::YmdSlash | DatePattern::YmdDot, _) => {
             write_year(year, out);
             out.extend_from_slice(&[mark, m[0], m[1], mark, d[0], d[1]]);
         }
@@ -444,6 +453,7 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
     let date = match *text.first_chunk::<10>()? {
         [_, _, _, _, b'-', _, _, b'-', ..] => DatePattern::YmdDash,
         [_, _, _, _, b'/', _, _, b'/', ..] => DatePattern::YmdSlash,
+        [_, _, _, _, b'.', _, _, b'.', ..] => DatePattern::YmdDot,
         [_, _, b'/', _, _, b'/', ..] => DatePattern::DmySlash,
         [_, _, b'.', _, _, b'.', ..] => DatePattern::DmyDot,
         [_, _, b'-', _, _, b'-', ..] => DatePattern::DmyDash,

@@ -4,7 +4,7 @@ use super::cells::Read;
 use crate::text::date_text::DateText;
 use crate::text::float::{Float, FloatText, read_leniently};
 use crate::text::number::{DecimalText, Integer, Unscaled, normalise_integer};
-use crate::text::{DatePattern, GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern, Zone};
+use crate::text::{GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern, Zone};
 use crate::text::{datetime, duration, half_day, written};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_buffer::{ArrowNativeType, IntervalDayTime, IntervalMonthDayNano};
@@ -161,7 +161,7 @@ impl Read for UnitsRead {
             &UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;
                 // Whether the day or the month comes first is not known of a single field.
-                let told = matches!(pattern.date, DatePattern::YmdDash | DatePattern::YmdSlash);
+                let told = pattern.date.is_year_first();
                 let same = told && zoned == (pattern.zone != Zone::None);
                 same.then(|| datetime::read_timestamp(text, pattern, self.digits)).flatten()
             }

@@ -2,18 +2,19 @@
 //! numbers padded ([`DatePattern`], [`TimestampPattern`]) fits it as well: the same as [`super::shown`]
 //! finds, without reading it again. Most dates are of such a pattern, so this is quick.
 
-use super::{ClockPattern, Shown, WrittenDate, WrittenPattern, is_likely_year, number};
-use crate::text::{DatePattern, TimestampPattern, Zone, datetime};
+use super::{ClockPattern, Shown, WrittenDate, WrittenPattern, number};
+use crate::text::datetime::{self, is_likely_year};
+use crate::text::{DatePattern, TimestampPattern, Zone};
 
 /// What a date of this pattern shows. The pattern has marks; one with the year last has the day first here,
 /// and the date has that order or the other one.
 pub(in crate::text) fn shown_of_date(text: &[u8], pattern: DatePattern) -> Option<Shown> {
-    let year = if is_year_first(pattern) { text.get(..4)? } else { text.get(6..)? };
-    if has_zero(text, pattern) || !is_likely_year(number(year).into()) {
+    let year = if pattern.is_year_first() { text.get(..4)? } else { text.get(6..)? };
+    if has_zero(text, pattern) || !is_likely_year(number(year)) {
         return None;
     }
     let reads = |pattern: DatePattern| datetime::read_date(text, pattern).is_some();
-    let orders = match is_year_first(pattern) {
+    let orders = match pattern.is_year_first() {
         true => [true; 2],
         false => [reads(pattern), pattern.month_first().is_some_and(reads)],
     };
@@ -39,12 +40,8 @@ pub(in crate::text) fn shown_of_timestamp(
     (!found.is_plain()).then_some(found)
 }
 
-fn is_year_first(pattern: DatePattern) -> bool {
-    matches!(pattern, DatePattern::YmdDash | DatePattern::YmdSlash)
-}
-
 /// Whether a zero stands before the day or the month, which shows that they are padded.
 fn has_zero(text: &[u8], pattern: DatePattern) -> bool {
-    let places = if is_year_first(pattern) { [5, 8] } else { [0, 3] };
+    let places = if pattern.is_year_first() { [5, 8] } else { [0, 3] };
     places.into_iter().any(|at| text.get(at) == Some(&b'0'))
 }
