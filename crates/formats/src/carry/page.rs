@@ -83,6 +83,9 @@ and a note says what was found, and why.
   or if all its fields are empty; or if one is a date or time with words in it and so are all
   below it. It is one if there is no other record, or if a column below it holds only such values. Else it is
   none if an empty field stands after its first one, or one of its fields comes again in its column.
+- A header that is written is found again, save where a name comes again in its column and no column holds
+  only values. It is written before the rows are known, and to quote the names of every table of text would
+  change headers that come from CSV. A note says so; `--header yes` reads it, and `compare` and `verify` do.
 - **Empty lines** are no records but in a table of one column; a note counts them.
 - **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
   `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
