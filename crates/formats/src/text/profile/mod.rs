@@ -7,6 +7,7 @@ mod explain;
 mod fresh;
 mod given;
 mod loose;
+mod misfits;
 mod moments;
 mod odd;
 mod resolve;

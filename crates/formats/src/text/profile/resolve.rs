@@ -277,7 +277,7 @@ impl Profile {
     }
 
     /// The same, where either order would have this type.
-    fn is_undecided_as(&self, fixed: &DataType) -> bool {
+    pub(super) fn is_undecided_as(&self, fixed: &DataType) -> bool {
         let found = [self.dates(), self.moments(), self.written()].into_iter();
         let mut undecided = found.filter(|candidates| candidates.first().is_some_and(is_ambiguous)).flatten();
         undecided.any(|candidate| adapt(candidate, fixed).is_some())
