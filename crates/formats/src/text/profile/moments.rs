@@ -6,6 +6,9 @@ use crate::text::number::split_sign;
 use crate::text::{DateOrder, DatePattern, datetime, written};
 use arrow_schema::DataType;
 
+/// What is the matter with a date whose year has two digits.
+pub(super) const SHORT_YEAR: &str = "has a year of two digits, whose century would be a guess";
+
 /// What is the matter with a text that looks like a date or a timestamp, and whether its value can be read
 /// all the same; `None` if it does not look like one.
 pub(super) fn describe_moment(text: &[u8]) -> Option<(&'static str, bool)> {
@@ -101,11 +104,11 @@ enum Fault {
     ShortYear,
     /// A date in such a year may be a version.
     Unlikely,
+    /// Its year stands first and before points, and nothing else shows that it is no version.
+    Bare,
     /// One of its numbers is padded, and one is not.
     HalfPadded,
 }
-    /// Its year stands first and before points, and nothing else shows that it is no version.
-    Bare,
 
 impl Fault {
     /// What is to be said of a date.
@@ -114,12 +117,12 @@ impl Fault {
             Fault::DayFirst => "is no date with the day first",
             Fault::Calendar => "is no date of the calendar",
             Fault::Range => "is no date of the calendar, or beyond those that a date holds",
-            Fault::ShortYear => "has a year of two digits, whose century would be a guess",
+            Fault::ShortYear => SHORT_YEAR,
             Fault::Unlikely => "has no year from 1600 to 2299, so it may be a version and no date",
+            Fault::Bare => "has no zero before the day or the month, so it may be a version and no date",
             Fault::HalfPadded => "has a zero before the day or the month, but not before both",
         }
     }
-            Fault::Bare => "has no zero before the day or the month, so it may be a version and no date",
 
     /// What is to be said of a timestamp with such a date.
     fn of_timestamp(self) -> Option<&'static str> {

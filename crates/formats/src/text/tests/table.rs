@@ -343,7 +343,7 @@ const REASONS: &[(&str, &str)] = &[
     ("2300-01-25 10:00:00.123456789", "is no moment that a timestamp can hold"),
     (
         "1/5/2024|3/4/2024",
-        "record 1: \"1/5/2024\" and every date fits both orders of day and month; --dates dmy",
+        "record 1: \"1/5/2024\": every date fits both orders of day and month; --dates dmy",
     ),
     ("1/5/2024|01/06/2024", "record 2: \"01/06/2024\" is a date in another pattern or order"),
     (
