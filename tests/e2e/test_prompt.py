@@ -274,7 +274,7 @@ def test_a_default_format_is_for_names_that_tell_none(isoform, sales, tmp_path):
     ("threads = 'x'\n", 1, "invalid digit"),
     ("\n[convert]\ncompression = 'nope'\n", 3, "compression: parquet has no"),
     ("[convert]\ndelimiter = ';;'\n", 2, "delimiter: \";;\""),
-    ("[convert]\ntype = ['region=nope']\n", 2, "type region=nope: there is no type"),
+    ("[convert]\ntype = ['store=nope']\n", 2, "type store=nope: there is no type"),
     ("threads = 1\n[verify]\nthreads = 0\n[convert]\nthreads = 0\n", 5, "threads: at least one"),
 ])
 def test_a_wrong_setting_is_named_with_file_and_line(isoform, sales, tmp_path, text, line, word):

@@ -248,7 +248,7 @@ fn unfit(error: &ArrowError, array: &ArrayRef, field: &Field) -> Error {
         other => other.to_string(),
     };
     let what = format!("a value that type {} does not have ({what})", type_told(field.data_type()));
-    let instead = "cast the column in the source, times to a duration or an integer, decimals to text";
+    let instead = "give the column another type in the source, such as int64 for times and text for decimals";
     Refusal::new("a table", what, "the value", instead)
         .at(Place { row, ..Place::default().column(field.name()) })
 }

@@ -118,18 +118,13 @@ impl File<'_> {
             self.error(at, &format!("{}; mend the line or take it out", error.message()))
         })?;
         let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        let mut tables = Vec::new();
         for (key, value) in table.into_inner() {
             let (name, at) = (key.get_ref().as_ref(), key.span().start);
-            if let DeValue::Table(options) = value.get_ref()
+            if let DeValue::Table(_) = value.get_ref()
                 && names.iter().any(|known| known == name)
             {
-                for (option, value) in options {
-                    let (option, at) = (option.get_ref().as_ref(), option.span().start);
-                    if !gives(&command, Some(name), option) {
-                        return Err(self.unknown(at, option, &format!("isoform {name} --help")));
-                    }
-                    command = self.set(command, given, Some(name), (option, at), value)?;
-                }
+                tables.push((key, value));
                 continue;
             }
             let mut known = false;
@@ -142,6 +137,17 @@ impl File<'_> {
             }
             if !known {
                 return Err(self.unknown(at, name, "isoform convert --help"));
+            }
+        }
+        // What is given for one command counts more than what is given for all.
+        for (key, value) in &tables {
+            let name = key.get_ref().as_ref();
+            for (option, value) in value.get_ref().as_table().into_iter().flatten() {
+                let (option, at) = (option.get_ref().as_ref(), option.span().start);
+                if !gives(&command, Some(name), option) {
+                    return Err(self.unknown(at, option, &format!("isoform {name} --help")));
+                }
+                command = self.set(command, given, Some(name), (option, at), value)?;
             }
         }
         Ok(command)
@@ -289,6 +295,18 @@ mod tests {
         assert_eq!(convert.writing.compression.as_deref(), Some("zstd:9"));
         assert_eq!(convert.reading.null, ["NA", "-"]);
         assert!(convert.strict);
+        // What stands in the table of a command counts more than what stands at the top, whatever the names.
+        for option in ["memory", "compression"] {
+            let both = format!("{option} = \"a\"\n[convert]\n{option} = \"b\"\n");
+            let Typed::Convert(convert) = parse(&both, &["isoform", "convert", "a", "b"]).unwrap() else {
+                panic!()
+            };
+            let found = [Some(convert.machine.memory), convert.writing.compression];
+            assert!(
+                found.contains(&Some("b".to_owned())) && !found.contains(&Some("a".to_owned())),
+                "{both}"
+            );
+        }
         let args =
             ["isoform", "convert", "a", "b", "--compression", "snappy", "--threads", "1", "--strict=false"];
         let Typed::Convert(convert) = parse(toml, &args).unwrap() else { panic!() };

@@ -107,10 +107,10 @@ last two ways:
   twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
 - **Dates** have a year of four digits; one of two, whose century would be a guess, stays text. They are
   numbers with hyphens, slashes or points, the year first or last (with points, the day then stands first);
-  or the month has its English name, whole or its first three letters, `Jan` or `JAN`: `Jan 5 2024`, `Jan 5, 2024`,
-  `5 Jan 2024`, `5-Jan-2024`. Days and months of one digit have a zero before them in all fields of a column
-  or in none (`1/5/2024`), and so have the hours of a time after the date: `1/5/2024 9:05`,
-  `1/5/2024 3:45 PM`. Three numbers alone of which none is padded are a date from 1600 to 2299, and of the
+  or the month has its English name, whole or its first three letters, `Jan` or `JAN`: `Jan 5 2024`,
+  `Jan 5, 2024`, `5 Jan 2024`, `5-Jan-2024`. Days and months of one digit have a zero before them in all
+  fields of a column or in none (`1/5/2024`), and so have the hours of a time after the date:
+  `1/5/2024 9:05`, `1/5/2024 3:45 PM`. Three numbers alone of which none is padded are a date from 1600 to 2299, and of the
   years 1 and 9999; others are more likely a version, as `6.1.7601`. With points behind the year that goes
   for padded ones too, and those that are not padded stay text without a time behind them (`2024.1.5`).
 - **The order of day and month** before the year is told by a field that fits only one, or by `--dates`, or

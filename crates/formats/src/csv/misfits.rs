@@ -7,7 +7,7 @@ use super::dialect::Dialect;
 use super::rows::Rows;
 use super::split::Rules;
 use crate::error::{Error, Result};
-use crate::spool::{ReadAt, TextFile};
+use crate::spool::TextFile;
 use crate::text::{Fresh, RawField};
 
 /// The records of a batch with a field that does not have the type that was given for its column, which
