@@ -399,7 +399,8 @@ impl Opened {
         let why = self.why().get(column).map(|why| why.said.as_str()).filter(|why| !why.is_empty());
         let why = why.unwrap_or("a value is beyond what it holds");
         let what = format!("the column does not have the type that was given for it ({why})");
-        let hint = "give another type with --type, or none to have it found; --rejects FILE sets records aside";
+        let hint =
+            "give another type with --type, or none to have it found, or set records aside (--rejects)";
         Error::unsupported(*place, what, hint).in_file(self.file.path())
     }
 

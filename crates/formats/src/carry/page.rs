@@ -110,9 +110,10 @@ last two ways:
   or the month has its English name, whole or its first three letters, `Jan` or `JAN`: `Jan 5 2024`,
   `Jan 5, 2024`, `5 Jan 2024`, `5-Jan-2024`. Days and months of one digit have a zero before them in all
   fields of a column or in none (`1/5/2024`), and so have the hours of a time after the date:
-  `1/5/2024 9:05`, `1/5/2024 3:45 PM`. Three numbers alone of which none is padded are a date from 1600 to 2299, and of the
-  years 1 and 9999; others are more likely a version, as `6.1.7601`. With points behind the year that goes
-  for padded ones too, and those that are not padded stay text without a time behind them (`2024.1.5`).
+  `1/5/2024 9:05`, `1/5/2024 3:45 PM`. Three numbers alone of which none is padded are a date from 1600 to
+  2299, and of the years 1 and 9999; others are more likely a version, as `6.1.7601`. With points behind the
+  year that goes for padded ones too, and those that are not padded stay text without a time behind them
+  (`2024.1.5`).
 - **The order of day and month** before the year is told by a field that fits only one, or by `--dates`, or
   by a file of types that `inspect --json` printed: the columns in it keep the order that they had. A field
   with the other order does not fit then. Without any of these a column that fits both stays text.

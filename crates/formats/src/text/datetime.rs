@@ -7,19 +7,10 @@
 use super::digits::{self, POWERS, value, write_2, write_padded};
 use super::number::split_sign;
 use super::style::{DatePattern, OffsetForm, TimestampPattern, Zone};
+use super::written::is_likely_year;
 
 /// Seconds in a day.
 pub(crate) const DAY_SECONDS: i64 = 86_400;
-
-/// How a date of milliseconds is written that is not at midnight.
-pub(crate) const MILLISECONDS: TimestampPattern = TimestampPattern {
-    date: DatePattern::YmdDash,
-    t: true,
-    seconds: true,
-    fraction: 3,
-    trimmed: false,
-    zone: Zone::None,
-};
 
 /// Days from 1970-01-01 to a date (Hinnant, "chrono-compatible low-level date algorithms").
 pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
@@ -108,12 +99,6 @@ fn four(text: [u8; 4]) -> u32 {
     digits::four(u32::from_le_bytes(text)).unwrap_or(1_000_000)
 }
 
-/// Whether three numbers are a date and not more likely those of a version, as in `6.1.7601`: by the year, of
-/// which the first and the last one stand for no day at all.
-pub(super) fn is_likely_year(year: u32) -> bool {
-    matches!(year, 1 | 1_600..=2_299 | 9_999)
-}
-
 /// Days from 1970-01-01 of a date in this pattern, years 0001 to 9999.
 #[inline]
 pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
@@ -123,12 +108,10 @@ pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
             let (mark, year, rest) = match pattern {
                 DatePattern::YmdDash => (b'-', [a, b, c, d], [e, f, g, h]),
                 DatePattern::YmdSlash => (b'/', [a, b, c, d], [e, f, g, h]),
-                DatePattern::YmdDot if is_likely_year(four([a, b, c, d])) => {
-                    (b'.', [a, b, c, d], [e, f, g, h])
-                }
+                DatePattern::YmdDot => (b'.', [a, b, c, d], [e, f, g, h]),
                 _ => return read_date_year_last(text, pattern),
             };
-            if first != mark || second != mark {
+            if first != mark || second != mark || (mark == b'.' && !is_likely_year(four(year))) {
                 return None;
             }
             (year, rest)

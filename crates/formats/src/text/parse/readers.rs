@@ -2,6 +2,7 @@
 
 use super::cells::Read;
 use crate::text::date_text::DateText;
+use crate::text::default::MILLISECONDS;
 use crate::text::float::{Float, FloatText, read_leniently};
 use crate::text::number::{DecimalText, Integer, Unscaled, normalise_integer};
 use crate::text::{GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern, Zone};
@@ -122,7 +123,7 @@ impl<P: DateText> Read for MillisecondDateRead<P> {
         if let Some(days) = self.pattern.read_days(text) {
             return days.checked_mul(datetime::DAY_SECONDS * 1_000);
         }
-        let value = datetime::read_timestamp(text, datetime::MILLISECONDS, 3)?;
+        let value = datetime::read_timestamp(text, MILLISECONDS, 3)?;
         (value % (datetime::DAY_SECONDS * 1_000) != 0).then_some(value)
     }
 }

@@ -38,7 +38,13 @@ pub(super) fn read_written_date(text: &[u8], pattern: WrittenPattern) -> Option<
 
 /// Whether three numbers are a date by their year.
 fn is_likely(days: i64) -> bool {
-    u32::try_from(datetime::civil_from_days(days).0).is_ok_and(datetime::is_likely_year)
+    u32::try_from(datetime::civil_from_days(days).0).is_ok_and(is_likely_year)
+}
+
+/// Whether three numbers are a date and not more likely those of a version, as in `6.1.7601`: by the year, of
+/// which the first and the last one stand for no day at all.
+pub(super) fn is_likely_year(year: u32) -> bool {
+    matches!(year, 1 | 1_600..=2_299 | 9_999)
 }
 
 /// Whether three numbers would be a date in another year.

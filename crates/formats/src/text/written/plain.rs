@@ -2,9 +2,8 @@
 //! numbers padded ([`DatePattern`], [`TimestampPattern`]) fits it as well: the same as [`super::shown`]
 //! finds, without reading it again. Most dates are of such a pattern, so this is quick.
 
-use super::{ClockPattern, Shown, WrittenDate, WrittenPattern, number};
-use crate::text::datetime::{self, is_likely_year};
-use crate::text::{DatePattern, TimestampPattern, Zone};
+use super::{ClockPattern, Shown, WrittenDate, WrittenPattern, is_likely_year, number};
+use crate::text::{DatePattern, TimestampPattern, Zone, datetime};
 
 /// What a date of this pattern shows. The pattern has marks; one with the year last has the day first here,
 /// and the date has that order or the other one.
