@@ -88,6 +88,13 @@ def test_why(isoform, sales):
     assert isoform("inspect", sales, "--why", "nothing").code == 2
 
 
+def test_why_tells_the_spelling_of_null_and_of_dates(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("n,d,e,y\n1,5/1/2024,,31/12/24\nNA,31/1/2024,,01/01/25\n")
+    for column, told in [("n", 'every field has this type, or is null ("NA")'), ("d", "with dates as %-d/%-m/%Y, or is null (empty)"),
+                         ("e", "every field is null"), ("y", "century would be a guess; a pattern says it")]:
+        assert told in isoform("inspect", tmp_path / "a.csv", "--why", column).expect(0).out
+
+
 def test_formats(isoform):
     done = isoform("formats").expect(0)
     for name in ("csv", "tsv", "jsonl", "parquet", "arrow", "avro"):

@@ -269,6 +269,13 @@ def test_a_default_format_is_for_names_that_tell_none(isoform, sales, tmp_path):
     ("threads = \n", 1, ""),
     ("\nprogress = 'sometimes'\n", 2, "sometimes"),
     ("strict = 'yes'\n", 1, "true or false"),
+    ("memory = '5 apples'\n", 1, "memory: \"5 apples\" is no size"),
+    ("threads = 0\n\n[convert]\ncompression = 'nope'\n", 1, "threads: at least one"),
+    ("threads = 'x'\n", 1, "invalid digit"),
+    ("\n[convert]\ncompression = 'nope'\n", 3, "compression: parquet has no"),
+    ("[convert]\ndelimiter = ';;'\n", 2, "delimiter: \";;\""),
+    ("[convert]\ntype = ['store=nope']\n", 2, "type store=nope: there is no type"),
+    ("threads = 1\n[verify]\nthreads = 0\n[convert]\nthreads = 0\n", 5, "threads: at least one"),
 ])
 def test_a_wrong_setting_is_named_with_file_and_line(isoform, sales, tmp_path, text, line, word):
     (tmp_path / "isoform.toml").write_text(text)

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 
 import pyarrow
 import pyarrow.parquet
@@ -387,6 +388,48 @@ def test_a_spelling_that_the_target_has_no_place_for_is_in_the_certificate(isofo
 def test_dates_in_the_first_record_are_values_where_those_below_are(isoform, tmp_path, text, rows):
     (tmp_path / "a.csv").write_text(text)
     assert isoform("--json", "inspect", tmp_path / "a.csv").expect(0).json()["rows"] == rows
+
+
+def test_dates_with_points_and_the_year_first_are_dates_and_come_back(isoform, tmp_path):
+    rows = [("2024.01.31", "2024.01.31 09:05", "2024.1.31", "2024.01"), ("1999.12.05", "1999.12.05 23:59", "2024.10.5", "2024.10")]
+    text = "d,t,v,n\n" + "".join(",".join(row) + "\n" for row in rows)
+    (tmp_path / "a.csv").write_text(text)
+    assert "EXACT" in isoform("convert", tmp_path / "a.csv", tmp_path / "a.parquet").expect(0).out
+    table = pyarrow.parquet.read_table(tmp_path / "a.parquet")
+    assert [str(field.type) for field in table.schema] == ["date32[day]", "timestamp[us]", "string", "decimal128(18, 2)"]
+    assert [day.isoformat() for day in table["d"].to_pylist()] == ["2024-01-31", "1999-12-05"]
+    isoform("convert", tmp_path / "a.parquet", tmp_path / "back.csv").expect(0)
+    assert (tmp_path / "back.csv").read_text() == text
+    told = isoform("inspect", tmp_path / "a.csv", "--why", "v").expect(0).out
+    assert "no zero before the day or the month, so it may be a version" in told
+
+
+def test_records_without_the_given_type_are_set_aside(isoform, tmp_path):
+    rows = [f"{n},ok,{n % 28 + 1:02}.01.2024" for n in range(1, 20_001)]
+    bad = {3: "x,ok,01.01.2024", 9_000: '300,"a ""b"", c",01.01.2024', 20_000: "1,ok,31.02.2024"}
+    for record, row in bad.items():
+        rows[record - 1] = row
+    rows = [row if at + 1 in bad else f"{(at + 1) % 100},{row.split(',', 1)[1]}" for at, row in enumerate(rows)]
+    (tmp_path / "in.csv").write_text("id,word,day\n" + "\n".join(rows) + "\n")
+    given = ["--type", "id=int8", "--type", "day=date:%d.%m.%Y"]
+    isoform("convert", tmp_path / "in.csv", tmp_path / "no.parquet", *given).expect(9)
+    aside = ["--rejects", tmp_path / "bad.jsonl"]
+    done = isoform("convert", tmp_path / "in.csv", tmp_path / "out.parquet", *given, *aside).expect(0)
+    assert "PARTIAL" in done.out and "3 bad records" in done.out
+    kept = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+    assert [(line["record"], line["text"]) for line in kept] == list(bad.items())
+    text = (tmp_path / "in.csv").read_bytes()
+    assert all(text[line["byte"]:].startswith(line["text"].encode()) for line in kept)
+    for line, part in zip(kept, ['column "id": "x" is neither', 'column "id": "300" is beyond what int8 holds',
+                                 'column "day": "31.02.2024" does not fit the pattern "%d.%m.%Y"']):
+        assert line["reason"].startswith(part), line
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table.num_rows == 19_997 and [str(field.type) for field in table.schema] == ["int8", "string", "date32[day]"]
+    isoform("verify", tmp_path / "out.parquet").expect(0)
+    # What fields must agree on is no fault of one record.
+    (tmp_path / "two.csv").write_text("day\n2024-01-31\n31.01.2024\n")
+    done = isoform("convert", tmp_path / "two.csv", tmp_path / "two.parquet", "--type", "day=date", *aside, "--force")
+    assert "record 2" in done.expect(9).err
 
 
 def test_versions_are_no_dates(isoform, tmp_path):

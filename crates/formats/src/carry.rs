@@ -134,7 +134,8 @@ impl Carrier {
     pub fn to_physical(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         moved(batch, &self.physical, |array, held, unfit| {
             let what = format!("a value beyond the type that is to hold it ({unfit})");
-            let instead = "write arrow, which has the type itself, or cast the column to int64 in the source";
+            let instead =
+                "write another format (arrow has the type itself), or cast the column to int64 in the source";
             Refusal::new("the target", what, "the value", instead).at(unfit_row(array, held))
         })
     }

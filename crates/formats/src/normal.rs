@@ -8,7 +8,9 @@ use arrow_array::types::{
     Decimal128Type, Decimal256Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
     Time64NanosecondType,
 };
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, RecordBatchOptions};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch, RecordBatchOptions, UInt64Array,
+};
 use arrow_buffer::i256;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 
@@ -235,17 +237,20 @@ fn within_day<T: ArrowPrimitiveType>(
     }
 }
 
-/// A value that its type does not have; inside of lists and structs, values are counted and not rows.
+/// A value that its type does not have.
 fn unfit(error: &ArrowError, array: &ArrayRef, field: &Field) -> Error {
-    let place = Place::default().column(field.name());
-    let bad = |row: &usize| check_values(array.slice(*row, 1).as_ref()).is_err();
-    let row = if array.data_type().is_nested() { None } else { (0..array.len()).find(bad) };
-    let place = Place { row: row.map(|row| row as u64 + 1), ..place };
+    // A slice of lists has all their values.
+    let row_of = |row| arrow_select::take::take(array, &UInt64Array::from(vec![row]), None);
+    let row = (0..array.len() as u64).find(|row| row_of(*row).is_ok_and(|row| check_values(&row).is_err()));
+    let row = row.map(|row| row + 1);
     let what = match error {
         ArrowError::InvalidArgumentError(what) => what.clone(),
         other => other.to_string(),
     };
-    Error::malformed("table", place, format!("{what}, in type {}", type_told(field.data_type())))
+    let what = format!("a value that type {} does not have ({what})", type_told(field.data_type()));
+    let instead = "give the column another type in the source, such as int64 for times and text for decimals";
+    Refusal::new("a table", what, "the value", instead)
+        .at(Place { row, ..Place::default().column(field.name()) })
 }
 
 fn malformed(error: &ArrowError, column: &str) -> Error {
@@ -276,6 +281,21 @@ mod tests {
             let dictionary = DictionaryArray::try_new(keys, Arc::new(of(value))).unwrap();
             let error = normalised(Arc::new(dictionary)).unwrap_err().to_string();
             assert!(error.contains("column \"a\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_time_beyond_the_day_is_refused_with_its_record_type_loss_and_way_on() {
+        let times: ArrayRef = Arc::new(arrow_array::Time32SecondArray::from(vec![5, 86_399, 90_000]));
+        let item = Arc::new(Field::new("item", times.data_type().clone(), true));
+        let offsets = arrow_buffer::OffsetBuffer::from_lengths([1, 0, 2]);
+        let lists: ArrayRef = Arc::new(ListArray::new(item, offsets, times.clone(), None));
+        for (array, ty) in [(times, "time32[s]"), (lists, "list<time32[s]>")] {
+            let told = normalised(array).unwrap_err().to_string();
+            let start =
+                format!("record 3, column \"a\": a table cannot carry a value that type {ty} does not");
+            assert!(told.starts_with(&start), "{told}");
+            assert!(told.contains("90000 is no time of day): it would lose the value; no option"), "{told}");
         }
     }
 

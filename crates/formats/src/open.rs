@@ -229,9 +229,16 @@ fn open_csv(
         let original = name.original.as_deref().unwrap_or("");
         notes.push(format!("the column headed {original:?} is called {:?}", name.name));
     }
+    let mut rules = options.typing.clone();
+    // Tables are delimited by semicolons because their numbers have commas.
+    let marks_found = dialect.delimiter == b';' && !rules.marks_told;
+    if marks_found {
+        rules.all.decimal_marks = DecimalMarks::Either;
+    }
+    let fresh = rules.profiles(dialect.names.iter().map(|name| name.name.as_str()))?;
     if options.bad == BadRecords::SetAside
-        && let Some((good, bad)) =
-            set_aside::fields(&text, &dialect, &options.spool_dir).map_err(|error| text.blame(error))?
+        && let Some((good, bad)) = set_aside::fields(&text, &dialect, &fresh, &options.spool_dir)
+            .map_err(|error| text.blame(error))?
     {
         text = Arc::new(good);
         *aside = Some(bad);
@@ -241,13 +248,6 @@ fn open_csv(
     let found = scan(&heard, &dialect, ScanOptions { record_bytes_max, ..ScanOptions::default() });
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     notes.extend(found.note(&dialect));
-    let mut rules = options.typing.clone();
-    // Tables are delimited by semicolons because their numbers have commas.
-    let marks_found = dialect.delimiter == b';' && !rules.marks_told;
-    if marks_found {
-        rules.all.decimal_marks = DecimalMarks::Either;
-    }
-    let fresh = rules.profiles(dialect.names.iter().map(|name| name.name.as_str()))?;
     let profiles = sample(&text, &dialect, &found, &fresh)?;
     let (typings, why) = resolve(&profiles);
     let whole = found.marks.len() <= SAMPLE_CHUNKS;
@@ -399,7 +399,8 @@ impl Opened {
         let why = self.why().get(column).map(|why| why.said.as_str()).filter(|why| !why.is_empty());
         let why = why.unwrap_or("a value is beyond what it holds");
         let what = format!("the column does not have the type that was given for it ({why})");
-        let hint = "give another type with --type, or none to have it found";
+        let hint =
+            "give another type with --type, or none to have it found, or set records aside (--rejects)";
         Error::unsupported(*place, what, hint).in_file(self.file.path())
     }
 

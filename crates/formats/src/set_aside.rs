@@ -12,11 +12,12 @@ use std::path::Path;
 use base64::Engine;
 use serde_json::json;
 
-use crate::csv::{BadRecords, Dialect, RecordReader, Reject, ScanOptions, scan};
+use crate::csv::{BadRecords, Dialect, RecordReader, Reject, ScanOptions, misfits, scan};
 use crate::error::{Error, Place, Result};
 use crate::jsonl::{JsonProfile, Record};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::spool::{Origin, ReadAt, TextFile};
+use crate::text::Fresh;
 
 /// Bytes copied at once.
 const COPY_BYTES: usize = 1 << 20;
@@ -116,10 +117,12 @@ impl<'a> Sorter<'a> {
     }
 }
 
-/// Sorts the records of delimited text. `None` where all are good.
+/// Sorts the records of delimited text, of which `fresh` tells what types were given. `None` where all are
+/// good.
 pub(crate) fn fields(
     text: &TextFile,
     dialect: &Dialect,
+    fresh: &Fresh,
     directory: &Path,
 ) -> Result<Option<(TextFile, SetAside)>> {
     let lenient = ScanOptions { lenient: true, ..ScanOptions::default() };
@@ -132,7 +135,9 @@ pub(crate) fn fields(
         let mut reader = RecordReader::new(text, dialect, &part, BadRecords::SetAside);
         let mut rejects = Vec::new();
         while let Some(batch) = reader.next_batch()? {
-            kept += batch.rows() as u64;
+            let unfit = misfits(text, dialect, &batch, fresh)?;
+            kept += (batch.rows() - unfit.len()) as u64;
+            rejects.extend(unfit);
             rejects.extend(reader.take_rejects());
         }
         rejects.extend(reader.take_rejects());

@@ -20,8 +20,9 @@ use formats::file::text_of;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, USAGE};
 use crate::local::keys::config_dir;
+use crate::typed::{giver, is_typed};
 
 /// Options that a file may not give: what is read, written or replaced is named by the person, each time.
 const NEVER: &[&str] = &[
@@ -46,18 +47,55 @@ const NEVER: &[&str] = &[
 /// Bytes of a file that are read at most.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
-/// The command line with the defaults of the files that exist.
-pub fn with_files(mut command: Command) -> Result<Command> {
+/// Which lines of files gave options their defaults, from the first to the last, which counts.
+#[derive(Debug, Default)]
+pub struct Given(Vec<Line>);
+
+/// A line of a file that gives an option, of one command or of all.
+#[derive(Debug)]
+struct Line {
+    command: Option<String>,
+    option: String,
+    place: String,
+}
+
+impl Given {
+    /// The file and line that gave this option its value, where neither the command line nor the environment
+    /// did.
+    pub fn place(&self, option: &str) -> Option<&str> {
+        if is_typed(option) || giver(option) != format!("--{option}") {
+            return None;
+        }
+        let is_run = |command: &str| std::env::args_os().any(|word| word == command);
+        let mut lines = self.0.iter().rev().filter(|line| line.option == option);
+        lines.find(|line| line.command.as_deref().is_none_or(is_run)).map(|line| line.place.as_str())
+    }
+
+    /// The same failure, with the file and line that gave the option which it begins with.
+    pub fn placed(&self, failure: Failure) -> Failure {
+        let text = failure.to_string();
+        let told = text.strip_prefix("--").filter(|_| failure.code() == USAGE);
+        let option = |told: &str| told.split([':', '=', ' ']).next().and_then(|option| self.place(option));
+        match told.and_then(|told| Some((option(told)?, told))) {
+            Some((place, told)) => Failure::Usage(format!("{place}: {told}")),
+            None => failure,
+        }
+    }
+}
+
+/// The command line with the defaults of the files that exist, and which lines gave these.
+pub fn with_files(mut command: Command) -> Result<(Command, Given)> {
+    let mut given = Given::default();
     let mut files = vec![PathBuf::from("isoform.toml")];
     if let Ok(dir) = config_dir() {
         files.insert(0, dir.join("config.toml"));
     }
     for path in files {
         if let Some(text) = read(&path)? {
-            command = File { path: &path, text: &text }.apply(command)?;
+            command = File { path: &path, text: &text }.apply(command, &mut given)?;
         }
     }
-    Ok(command)
+    Ok((command, given))
 }
 
 fn read(path: &Path) -> Result<Option<String>> {
@@ -74,24 +112,19 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn apply(&self, mut command: Command) -> Result<Command> {
+    fn apply(&self, mut command: Command, given: &mut Given) -> Result<Command> {
         let table = DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             self.error(at, &format!("{}; mend the line or take it out", error.message()))
         })?;
         let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        let mut tables = Vec::new();
         for (key, value) in table.into_inner() {
             let (name, at) = (key.get_ref().as_ref(), key.span().start);
-            if let DeValue::Table(options) = value.get_ref()
+            if let DeValue::Table(_) = value.get_ref()
                 && names.iter().any(|known| known == name)
             {
-                for (option, value) in options {
-                    let (option, at) = (option.get_ref().as_ref(), option.span().start);
-                    if !gives(&command, Some(name), option) {
-                        return Err(self.unknown(at, option, &format!("isoform {name} --help")));
-                    }
-                    command = self.set(command, Some(name), (option, at), value)?;
-                }
+                tables.push((key, value));
                 continue;
             }
             let mut known = false;
@@ -99,11 +132,22 @@ impl File<'_> {
             for place in places {
                 if gives(&command, place, name) {
                     known = true;
-                    command = self.set(command, place, (name, at), &value)?;
+                    command = self.set(command, given, place, (name, at), &value)?;
                 }
             }
             if !known {
                 return Err(self.unknown(at, name, "isoform convert --help"));
+            }
+        }
+        // What is given for one command counts more than what is given for all.
+        for (key, value) in &tables {
+            let name = key.get_ref().as_ref();
+            for (option, value) in value.get_ref().as_table().into_iter().flatten() {
+                let (option, at) = (option.get_ref().as_ref(), option.span().start);
+                if !gives(&command, Some(name), option) {
+                    return Err(self.unknown(at, option, &format!("isoform {name} --help")));
+                }
+                command = self.set(command, given, Some(name), (option, at), value)?;
             }
         }
         Ok(command)
@@ -113,6 +157,7 @@ impl File<'_> {
     fn set(
         &self,
         command: Command,
+        given: &mut Given,
         place: Option<&str>,
         (option, at): (&str, usize),
         value: &Spanned<DeValue<'_>>,
@@ -125,6 +170,8 @@ impl File<'_> {
             _ => self.text(&arg, value).map(|text| Vec::from([text])),
         };
         let (id, values) = (arg.get_id().clone(), values?);
+        let line = self.place(value.span().start);
+        given.0.push(Line { command: place.map(str::to_owned), option: option.to_owned(), place: line });
         Ok(match place {
             None => command.mut_arg(id, |arg| arg.default_values(values)),
             Some(name) => {
@@ -147,9 +194,10 @@ impl File<'_> {
             DeValue::Integer(number) => number.to_string(),
             other => {
                 let what = other.type_str();
-                return Err(
-                    self.error(value.span().start, &format!("{option} cannot be a {what}; write a string"))
-                );
+                return Err(self.error(
+                    value.span().start,
+                    &format!("{option} cannot be a {what}; write a text in quotes"),
+                ));
             }
         };
         let choices: Vec<_> = arg.get_possible_values().iter().map(|v| v.get_name().to_owned()).collect();
@@ -170,8 +218,13 @@ impl File<'_> {
 
     /// An error at a byte of the file.
     fn error(&self, at: usize, what: &str) -> Failure {
+        Failure::Usage(format!("{}: {what}", self.place(at)))
+    }
+
+    /// The file and the line of this byte.
+    fn place(&self, at: usize) -> String {
         let line = self.text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-        Failure::Usage(format!("{}, line {line}: {what}", self.path.display()))
+        format!("{}, line {line}", self.path.display())
     }
 }
 
@@ -221,9 +274,9 @@ mod tests {
 
     fn command(files: &[&str]) -> Result<Command> {
         let command = with_switches(Cli::command());
-        files
-            .iter()
-            .try_fold(command, |command, text| File { path: Path::new("isoform.toml"), text }.apply(command))
+        files.iter().try_fold(command, |command, text| {
+            File { path: Path::new("isoform.toml"), text }.apply(command, &mut Given::default())
+        })
     }
 
     fn parse(toml: &str, args: &[&str]) -> Result<Typed> {
@@ -242,6 +295,18 @@ mod tests {
         assert_eq!(convert.writing.compression.as_deref(), Some("zstd:9"));
         assert_eq!(convert.reading.null, ["NA", "-"]);
         assert!(convert.strict);
+        // What stands in the table of a command counts more than what stands at the top, whatever the names.
+        for option in ["memory", "compression"] {
+            let both = format!("{option} = \"a\"\n[convert]\n{option} = \"b\"\n");
+            let Typed::Convert(convert) = parse(&both, &["isoform", "convert", "a", "b"]).unwrap() else {
+                panic!()
+            };
+            let found = [Some(convert.machine.memory), convert.writing.compression];
+            assert!(
+                found.contains(&Some("b".to_owned())) && !found.contains(&Some("a".to_owned())),
+                "{both}"
+            );
+        }
         let args =
             ["isoform", "convert", "a", "b", "--compression", "snappy", "--threads", "1", "--strict=false"];
         let Typed::Convert(convert) = parse(toml, &args).unwrap() else { panic!() };

@@ -19,8 +19,8 @@ use clap::{Command, CommandFactory};
 
 fn main() -> ExitCode {
     quiet_decoder_panics();
-    let mut command = match config::with_files(config::with_switches(cli::Cli::command())) {
-        Ok(command) => command,
+    let (mut command, given) = match config::with_files(config::with_switches(cli::Cli::command())) {
+        Ok(found) => found,
         Err(failure) => {
             // Help says how to mend what the files say.
             if let Err(told) = config::with_switches(cli::Cli::command()).try_get_matches()
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             return ExitCode::from(failure.code());
         }
     };
-    let args = match parsed(&mut command, std::env::args_os()) {
+    let args = match parsed(&mut command, &given, std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {
             if let Some(told) = typed::changes_content(&error) {
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
                 report::failure_document(failure::USAGE, error.to_string().trim_end());
             }
-            print(&error, &mut command);
+            print(&error, &mut command, &given);
             let code = if error.use_stderr() { failure::USAGE } else { failure::DONE };
             return ExitCode::from(code);
         }
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
             }
         },
         Err(failure) => {
+            let failure = given.placed(failure);
             report::failure(&args.output, &failure);
             ExitCode::from(failure.code())
         }
@@ -77,16 +78,20 @@ fn memory(command: &cli::Command) -> u64 {
 }
 
 /// What these words ask for.
-fn parsed(command: &mut Command, words: impl Iterator<Item = OsString>) -> Result<cli::Cli, clap::Error> {
-    let matches = command.try_get_matches_from_mut(words).map_err(typed::by_giver)?;
+fn parsed(
+    command: &mut Command,
+    given: &config::Given,
+    words: impl Iterator<Item = OsString>,
+) -> Result<cli::Cli, clap::Error> {
+    let matches = command.try_get_matches_from_mut(words).map_err(|error| typed::by_giver(error, given))?;
     cli::Cli::from_typed(&matches)
 }
 
 /// Prints help, or why the words that were typed make no sense. It repeats these, and names that a pattern of
 /// the shell gave may be among them, so that it is found again of words that a terminal may be shown.
-fn print(error: &clap::Error, command: &mut Command) {
+fn print(error: &clap::Error, command: &mut Command, given: &config::Given) {
     let words = std::env::args_os().map(|word| report::shown(&word.to_string_lossy()).into());
-    let _ = match parsed(command, words) {
+    let _ = match parsed(command, given, words) {
         // Help that cannot be printed (a closed pipe) is not worth a second error.
         Err(shown) if shown.kind() == error.kind() => shown.print(),
         _ => {

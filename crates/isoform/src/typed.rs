@@ -14,6 +14,7 @@ use formats::file::ObjectFile;
 use formats::recognise::detect;
 use formats::registry::Format;
 
+use crate::config::Given;
 use crate::failure::{Failure, Result};
 
 /// What an option is about.
@@ -99,24 +100,33 @@ pub fn changes_content(error: &clap::Error) -> Option<Failure> {
 pub fn giver(option: &str) -> String {
     let (flag, variable) =
         (format!("--{option}"), format!("ISOFORM_{}", option.to_uppercase().replace('-', "_")));
-    let is_flag = |word: OsString| {
-        let rest = word.as_encoded_bytes().strip_prefix(flag.as_bytes());
-        rest.is_some_and(|rest| rest.first().is_none_or(|next| *next == b'='))
-    };
     match std::env::var_os(&variable) {
-        Some(_) if !std::env::args_os().any(is_flag) => variable,
+        Some(_) if !is_typed(option) => variable,
         _ => flag,
     }
 }
 
-/// The same error of a value that does not fit, about the variable of the environment that gave it.
-pub fn by_giver(mut error: clap::Error) -> clap::Error {
+/// Whether this option is on the command line.
+pub fn is_typed(option: &str) -> bool {
+    let is_flag = |word: OsString| {
+        let rest = word.as_encoded_bytes().strip_prefix(b"--")?.strip_prefix(option.as_bytes())?;
+        rest.first().is_none_or(|next| *next == b'=').then_some(())
+    };
+    std::env::args_os().any(|word| is_flag(word).is_some())
+}
+
+/// The same error of a value that does not fit, about the variable of the environment, or the line of a file,
+/// that gave it.
+pub fn by_giver(mut error: clap::Error, given: &Given) -> clap::Error {
     let is_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
     if let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg)
         && let Some(option) = shown.strip_prefix("--").filter(|_| is_value)
     {
         let option = option.split([' ', '=', '[']).next().unwrap_or_default();
-        let giver = giver(option);
+        let giver = match given.place(option) {
+            Some(place) => format!("{place}: {option}"),
+            None => giver(option),
+        };
         if !giver.starts_with('-') {
             error.insert(ContextKind::InvalidArg, ContextValue::String(giver));
         }

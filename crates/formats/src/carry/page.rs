@@ -83,6 +83,9 @@ and a note says what was found, and why.
   or if all its fields are empty; or if one is a date or time with words in it and so are all
   below it. It is one if there is no other record, or if a column below it holds only such values. Else it is
   none if an empty field stands after its first one, or one of its fields comes again in its column.
+- A header that is written is found again, save where a name comes again in its column and no column holds
+  only values. It is written before the rows are known, and to quote the names of every table of text would
+  change headers that come from CSV. A note says so; `--header yes` reads it, and `compare` and `verify` do.
 - **Empty lines** are no records but in a table of one column; a note counts them.
 - **Lines above the table** are not left out unasked: `--comment '#'` leaves out those that begin with `#`,
   `--skip-lines N` the first N. Where the first records have fewer fields than those after them, the note and
@@ -103,12 +106,14 @@ last two ways:
 - **Times of day** have seconds in all fields of a column or in none (`10:00`). They count 24 hours, or twice
   twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
 - **Dates** have a year of four digits; one of two, whose century would be a guess, stays text. They are
-  numbers with hyphens or slashes, the year first or last, or with points and the day first; or the month has
-  its English name, whole or its first three letters, `Jan` or `JAN`: `Jan 5 2024`, `Jan 5, 2024`,
-  `5 Jan 2024`, `5-Jan-2024`. Days and months of one digit have a zero before them in all fields of a column
-  or in none (`1/5/2024`), and so have the hours of a time after the date: `1/5/2024 9:05`,
-  `1/5/2024 3:45 PM`. Three numbers alone of which none is padded are a date from 1600 to 2299, and of the
-  years 1 and 9999; others are more likely a version, as `6.1.7601`.
+  numbers with hyphens, slashes or points, the year first or last (with points, the day then stands first);
+  or the month has its English name, whole or its first three letters, `Jan` or `JAN`: `Jan 5 2024`,
+  `Jan 5, 2024`, `5 Jan 2024`, `5-Jan-2024`. Days and months of one digit have a zero before them in all
+  fields of a column or in none (`1/5/2024`), and so have the hours of a time after the date:
+  `1/5/2024 9:05`, `1/5/2024 3:45 PM`. Three numbers alone of which none is padded are a date from 1600 to
+  2299, and of the years 1 and 9999; others are more likely a version, as `6.1.7601`. With points behind the
+  year that goes for padded ones too, and those that are not padded stay text without a time behind them
+  (`2024.1.5`).
 - **The order of day and month** before the year is told by a field that fits only one, or by `--dates`, or
   by a file of types that `inspect --json` printed: the columns in it keep the order that they had. A field
   with the other order does not fit then. Without any of these a column that fits both stays text.

@@ -360,6 +360,15 @@ impl<'r> TextBatch<'r> {
         self.byte + u64::from(self.rows[row].start)
     }
 
+    /// Where the record at `row` stands in the text, with whatever is no record behind it.
+    pub(super) fn record_span(&self, row: usize) -> Range<u64> {
+        let end = match self.rows.get(row + 1) {
+            Some(next) => u64::from(next.start),
+            None => self.data.len() as u64,
+        };
+        self.record_byte(row)..self.byte + end
+    }
+
     #[inline(always)]
     fn raw(&self, field: FieldRef) -> RawField<'r> {
         RawField { bytes: &self.data[field.start()..field.end()], quoted: field.quoted() }

@@ -48,7 +48,11 @@ impl TypingRules {
             let date_order = order.copied().unwrap_or(self.all.date_order);
             let fixed = ty.map(|ty| (*ty).clone());
             let options = TypingOptions { fixed, date_order, ..self.all.clone() };
-            Some(Profile::with_options(&options).map(|profile| (column, profile)))
+            let about = |error| match (error, ty) {
+                (Error::Misuse(what), Some(ty)) => Error::Misuse(format!("--type {name}={ty}: {what}")),
+                (other, _) => other,
+            };
+            Some(Profile::with_options(&options).map(|profile| (column, profile)).map_err(about))
         });
         Ok(Fresh::new(names.len(), common, others.collect::<Result<_>>()?))
     }

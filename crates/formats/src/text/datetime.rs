@@ -7,19 +7,10 @@
 use super::digits::{self, POWERS, value, write_2, write_padded};
 use super::number::split_sign;
 use super::style::{DatePattern, OffsetForm, TimestampPattern, Zone};
+use super::written::is_likely_year;
 
 /// Seconds in a day.
 pub(crate) const DAY_SECONDS: i64 = 86_400;
-
-/// How a date of milliseconds is written that is not at midnight.
-pub(crate) const MILLISECONDS: TimestampPattern = TimestampPattern {
-    date: DatePattern::YmdDash,
-    t: true,
-    seconds: true,
-    fraction: 3,
-    trimmed: false,
-    zone: Zone::None,
-};
 
 /// Days from 1970-01-01 to a date (Hinnant, "chrono-compatible low-level date algorithms").
 pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
@@ -117,9 +108,10 @@ pub(crate) fn read_date(text: &[u8], pattern: DatePattern) -> Option<i64> {
             let (mark, year, rest) = match pattern {
                 DatePattern::YmdDash => (b'-', [a, b, c, d], [e, f, g, h]),
                 DatePattern::YmdSlash => (b'/', [a, b, c, d], [e, f, g, h]),
+                DatePattern::YmdDot => (b'.', [a, b, c, d], [e, f, g, h]),
                 _ => return read_date_year_last(text, pattern),
             };
-            if first != mark || second != mark {
+            if first != mark || second != mark || (mark == b'.' && !is_likely_year(four(year))) {
                 return None;
             }
             (year, rest)
@@ -200,11 +192,11 @@ pub(crate) fn write_date(days: i64, pattern: DatePattern, out: &mut Vec<u8>) {
     let (m, d) = (pair(month), pair(day));
     let mark = pattern.mark();
     match (pattern, u32::try_from(year)) {
-        (DatePattern::YmdDash | DatePattern::YmdSlash, Ok(year @ 0..=9_999)) => {
+        (_, Ok(year @ 0..=9_999)) if pattern.is_year_first() => {
             let (c, y) = (pair(year / 100), pair(year % 100));
             out.extend_from_slice(&[c[0], c[1], y[0], y[1], mark, m[0], m[1], mark, d[0], d[1]]);
         }
-        (DatePattern::YmdDash | DatePattern::YmdSlash, _) => {
+        (DatePattern::YmdDash | DatePattern::YmdSlash | DatePattern::YmdDot, _) => {
             write_year(year, out);
             out.extend_from_slice(&[mark, m[0], m[1], mark, d[0], d[1]]);
         }
@@ -444,6 +436,7 @@ pub(crate) fn timestamp_pattern(text: &[u8]) -> Option<TimestampPattern> {
     let date = match *text.first_chunk::<10>()? {
         [_, _, _, _, b'-', _, _, b'-', ..] => DatePattern::YmdDash,
         [_, _, _, _, b'/', _, _, b'/', ..] => DatePattern::YmdSlash,
+        [_, _, _, _, b'.', _, _, b'.', ..] => DatePattern::YmdDot,
         [_, _, b'/', _, _, b'/', ..] => DatePattern::DmySlash,
         [_, _, b'.', _, _, b'.', ..] => DatePattern::DmyDot,
         [_, _, b'-', _, _, b'-', ..] => DatePattern::DmyDash,

@@ -7,6 +7,16 @@ use crate::error::{Error, Place, Result};
 use crate::limits::DEPTH_MAX;
 use arrow_schema::{DataType, TimeUnit};
 
+/// How a date of milliseconds is written that is not at midnight.
+pub(super) const MILLISECONDS: TimestampPattern = TimestampPattern {
+    date: DatePattern::YmdDash,
+    t: true,
+    seconds: true,
+    fraction: 3,
+    trimmed: false,
+    zone: Zone::None,
+};
+
 impl ColumnTyping {
     /// The typing under which values of this type are written where no text of theirs is known. It is
     /// reversible: the text reads back as the same values.

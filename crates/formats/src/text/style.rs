@@ -80,7 +80,9 @@ impl Style {
         match date {
             DatePattern::DmySlash | DatePattern::DmyDot | DatePattern::DmyDash => DateOrder::DayFirst,
             DatePattern::MdySlash | DatePattern::MdyDash => DateOrder::MonthFirst,
-            DatePattern::YmdDash | DatePattern::YmdSlash | DatePattern::Compact => DateOrder::Unknown,
+            DatePattern::YmdDash | DatePattern::YmdSlash | DatePattern::YmdDot | DatePattern::Compact => {
+                DateOrder::Unknown
+            }
         }
     }
 }
@@ -282,6 +284,8 @@ pub enum DatePattern {
     YmdDash,
     /// `%Y/%m/%d`
     YmdSlash,
+    /// `%Y.%m.%d`, in years in which three numbers are likely a date.
+    YmdDot,
     /// `%d/%m/%Y`
     DmySlash,
     /// `%m/%d/%Y`
@@ -298,9 +302,10 @@ pub enum DatePattern {
 
 impl DatePattern {
     /// All of them, in order of preference.
-    pub const ALL: [DatePattern; 8] = [
+    pub const ALL: [DatePattern; 9] = [
         DatePattern::YmdDash,
         DatePattern::YmdSlash,
+        DatePattern::YmdDot,
         DatePattern::DmySlash,
         DatePattern::MdySlash,
         DatePattern::DmyDot,
@@ -308,6 +313,20 @@ impl DatePattern {
         DatePattern::MdyDash,
         DatePattern::Compact,
     ];
+
+    /// The one with this mark and the year first.
+    pub(crate) fn year_first(mark: u8) -> Self {
+        match mark {
+            b'.' => DatePattern::YmdDot,
+            b'-' => DatePattern::YmdDash,
+            _ => DatePattern::YmdSlash,
+        }
+    }
+
+    /// Whether the year is first, with marks behind it.
+    pub(crate) fn is_year_first(self) -> bool {
+        matches!(self, DatePattern::YmdDash | DatePattern::YmdSlash | DatePattern::YmdDot)
+    }
 
     /// The one with this mark and the year last that has the day first.
     pub(crate) fn day_first(mark: u8) -> Self {
@@ -332,6 +351,7 @@ impl DatePattern {
         match self {
             DatePattern::YmdDash => "%Y-%m-%d",
             DatePattern::YmdSlash => "%Y/%m/%d",
+            DatePattern::YmdDot => "%Y.%m.%d",
             DatePattern::DmySlash => "%d/%m/%Y",
             DatePattern::MdySlash => "%m/%d/%Y",
             DatePattern::DmyDot => "%d.%m.%Y",
@@ -346,7 +366,7 @@ impl DatePattern {
         match self {
             DatePattern::YmdDash | DatePattern::DmyDash | DatePattern::MdyDash | DatePattern::Compact => b'-',
             DatePattern::YmdSlash | DatePattern::DmySlash | DatePattern::MdySlash => b'/',
-            DatePattern::DmyDot => b'.',
+            DatePattern::YmdDot | DatePattern::DmyDot => b'.',
         }
     }
 }

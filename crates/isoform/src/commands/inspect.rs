@@ -11,6 +11,8 @@ use ::formats::geometry::{self, Geometry};
 use ::formats::media::Codec;
 use ::formats::metadata::told;
 use ::formats::open::{Opened, open};
+use ::formats::text::{ColumnTyping, Form};
+use ::formats::typings::Typings;
 use ::formats::words::counted;
 use serde_json::{Value, json};
 
@@ -107,7 +109,10 @@ fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {
     let why = match (opened.format.is_text(), opened.why().get(index)) {
         (false, _) => "the format holds this type".to_owned(),
         (true, Some(why)) if !why.said.is_empty() => why.said.clone(),
-        (true, _) => "every field has this type, and type and style give its text back".to_owned(),
+        (true, _) => match opened.typings() {
+            Typings::Fields(typings) => typings.get(index).map_or_else(String::new, spelled),
+            _ => "every field has this type, and type and style give its text back".to_owned(),
+        },
     };
     let style = opened.styles()?.swap_remove(index);
     let document = json!({
@@ -116,6 +121,25 @@ fn why(opened: &Opened, column: &str, output: &Output) -> Result<u8> {
     });
     report::result(output, &document, &[format!("{column}: {ty}"), format!("  {why}")]);
     Ok(DONE)
+}
+
+/// What is to be said of a column whose fields all are of its type and in its style.
+fn spelled(typing: &ColumnTyping) -> String {
+    let style = &typing.style;
+    let date = match &style.form {
+        Form::Empty => return "every field is null, so that nothing tells another type".to_owned(),
+        Form::Date(pattern) => pattern.as_str().to_owned(),
+        Form::Timestamp(pattern) => pattern.date.as_str().to_owned(),
+        Form::Written(pattern) => pattern.date_notation(),
+        Form::Given(pattern) => pattern.as_str().to_owned(),
+        _ => String::new(),
+    };
+    let null = match style.null_text() {
+        "" => "empty".to_owned(),
+        word => format!("{word:?}"),
+    };
+    let date = if date.is_empty() { date } else { format!(", with dates as {date}") };
+    format!("every field has this type{date}, or is null ({null}), and type and style give its text back")
 }
 
 fn table(

@@ -1,6 +1,7 @@
 //! Provides the writers of single values.
 
 use crate::text::date_text::DateText;
+use crate::text::default::MILLISECONDS;
 use crate::text::digits::write_first;
 use crate::text::float::{Float, FloatText};
 use crate::text::number::{DecimalText, Integer, Unscaled};
@@ -91,7 +92,7 @@ impl<P: DateText> Values<i64> for DaysWriter<P> {
         if value % day == 0 {
             self.0.write_days(value / day, out);
         } else {
-            datetime::write_timestamp(value, datetime::MILLISECONDS, 3, out);
+            datetime::write_timestamp(value, MILLISECONDS, 3, out);
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::cells::Read;
 use crate::text::date_text::DateText;
+use crate::text::default::MILLISECONDS;
 use crate::text::float::{Float, FloatText, read_leniently};
 use crate::text::number::{DecimalText, Integer, Unscaled, normalise_integer};
-use crate::text::{DatePattern, GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern, Zone};
+use crate::text::{GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern, Zone};
 use crate::text::{datetime, duration, half_day, written};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_buffer::{ArrowNativeType, IntervalDayTime, IntervalMonthDayNano};
@@ -122,7 +123,7 @@ impl<P: DateText> Read for MillisecondDateRead<P> {
         if let Some(days) = self.pattern.read_days(text) {
             return days.checked_mul(datetime::DAY_SECONDS * 1_000);
         }
-        let value = datetime::read_timestamp(text, datetime::MILLISECONDS, 3)?;
+        let value = datetime::read_timestamp(text, MILLISECONDS, 3)?;
         (value % (datetime::DAY_SECONDS * 1_000) != 0).then_some(value)
     }
 }
@@ -161,7 +162,7 @@ impl Read for UnitsRead {
             &UnitsText::AnyTimestamp { zoned } => {
                 let pattern = datetime::timestamp_pattern(text)?;
                 // Whether the day or the month comes first is not known of a single field.
-                let told = matches!(pattern.date, DatePattern::YmdDash | DatePattern::YmdSlash);
+                let told = pattern.date.is_year_first();
                 let same = told && zoned == (pattern.zone != Zone::None);
                 same.then(|| datetime::read_timestamp(text, pattern, self.digits)).flatten()
             }

@@ -32,6 +32,8 @@ pub(super) const DATES: Choice = Choice { first: 18, count: 5 };
 /// Dates with the year last: they have to agree on their mark besides. While both orders remain, which
 /// numbers are the days is not known.
 pub(super) const YEAR_LAST: u64 = DATES.bit(2) | DATES.bit(3);
+/// Dates that have to agree on their mark: those with the year last, or first before a slash or a point.
+pub(super) const MARKED: u64 = YEAR_LAST | DATES.bit(1);
 /// Times of twice twelve hours.
 pub(super) const HALF_DAY: u64 = 1 << 23;
 /// Words of a boolean, in the order of `BOOL_WORDS`.
@@ -94,10 +96,11 @@ impl Choice {
 }
 
 /// The bit of dates in a pattern. Where the year is last, there is one for each order, whatever the mark.
+/// Slashes and points share one where the year is first.
 pub(super) const fn date(pattern: DatePattern) -> u64 {
     DATES.bit(match pattern {
         DatePattern::YmdDash => 0,
-        DatePattern::YmdSlash => 1,
+        DatePattern::YmdSlash | DatePattern::YmdDot => 1,
         DatePattern::DmySlash | DatePattern::DmyDot | DatePattern::DmyDash => 2,
         DatePattern::MdySlash | DatePattern::MdyDash => 3,
         DatePattern::Compact => 4,

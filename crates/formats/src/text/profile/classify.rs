@@ -27,7 +27,7 @@ pub(super) struct Fits {
     pub(super) bits: u64,
     /// Where it is a decimal: digits after the mark, the mark, and all digits.
     pub(super) decimal: Option<(u8, Mark, u8)>,
-    /// Where it is a date with the year last: its mark.
+    /// Where it is a date, as [`bits::MARKED`] has them: its mark.
     pub(super) date_mark: Option<u8>,
     /// Where it is a time: whether it has seconds, and digits after them.
     pub(super) time: Option<(bool, u8)>,
@@ -101,7 +101,7 @@ pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool
         b'0'..=b'9' => {
             number(text, alive, marks, loose, &mut fits);
             if matches!(text.get(2), Some(b'/' | b'.' | b'-' | b':'))
-                || matches!(text.get(4), Some(b'-' | b'/'))
+                || matches!(text.get(4), Some(b'-' | b'/' | b'.'))
             {
                 moment(text, alive, &mut fits);
             } else if alive & COMPACT != 0 && datetime::read_date(text, DatePattern::Compact).is_some() {
@@ -331,8 +331,8 @@ fn date(text: &[u8], alive: u64, fits: &mut Fits) {
             fits.bits |= bits::date(pattern);
         }
     }
-    if fits.bits & bits::YEAR_LAST != 0 {
-        fits.date_mark = Some(text[2]);
+    if fits.bits & bits::MARKED != 0 {
+        fits.date_mark = Some(if fits.bits & bits::YEAR_LAST != 0 { text[2] } else { text[4] });
     }
 }
 
@@ -367,9 +367,13 @@ fn shown(text: &[u8], fits: &Fits) -> Option<written::Shown> {
         let orders = [0, 1].map(|order| fits.bits & ORDER.bit(order) != 0);
         return written::shown_of_timestamp(text, pattern, orders);
     }
-    let fitting = |pattern: &DatePattern| fits.bits & bits::date(*pattern) != 0;
-    let year_first = [DatePattern::YmdDash, DatePattern::YmdSlash].into_iter().find(fitting);
-    match year_first.or(fits.date_mark.map(DatePattern::day_first)) {
+    let has = |dates: u64| fits.bits & dates != 0;
+    let pattern = match fits.date_mark {
+        Some(mark) if has(bits::YEAR_LAST) => Some(DatePattern::day_first(mark)),
+        Some(mark) => Some(DatePattern::year_first(mark)),
+        None => has(bits::date(DatePattern::YmdDash)).then_some(DatePattern::YmdDash),
+    };
+    match pattern {
         Some(pattern) => written::shown_of_date(text, pattern),
         None => written::shown(text),
     }
@@ -406,7 +410,7 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
         fitting |= bits::LENIENT_BOOL;
     }
     if let Some(pattern) = datetime::timestamp_pattern(text)
-        && matches!(pattern.date, DatePattern::YmdDash | DatePattern::YmdSlash)
+        && pattern.date.is_year_first()
         && datetime::read_timestamp(text, pattern, 6).is_some()
     {
         let zoned = pattern.zone != Zone::None;
@@ -437,7 +441,7 @@ mod tests {
     fn moment() -> BoxedStrategy<String> {
         prop_oneof![
             "[0-3][0-9]([/.-])[0-3][0-9]([/.-])(0001|1599|20[0-9]{2}|9999)",
-            "(0000|0001|1599|20[0-9]{2})([/-])[01][0-9]([/-])[0-3][0-9]",
+            "(0000|0001|1599|20[0-9]{2})([/.-])[01][0-9]([/.-])[0-3][0-9]",
             "20[0-9]{2}-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+]01)?",
             "[0-3][0-9]([/.-])[0-3][0-9]([/.-])2262 [0-2][0-9]:[0-5][0-9](:[0-5][0-9](\\.[0-9]{7})?)?( PM)?",
             "[0-3]?[0-9]/[0-3]?[0-9]/2024( [0-9]{1,2}:[0-5][0-9]( [AP]M)?)?",

@@ -4,7 +4,7 @@ use super::Profile;
 use super::agreed::Offence;
 use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
-use super::moments::{contradicts, describe_moment, is_date, type_of_timestamp};
+use super::moments::{SHORT_YEAR, contradicts, describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{out_of_range, read_any, read_leniently};
@@ -57,7 +57,7 @@ impl Profile {
 
     /// Why dates stay text.
     pub(super) fn why_ambiguous(&self) -> String {
-        let shown = self.offences.of(0).map(|o| format!("record {}: {} and ", o.row + 1, show(o)));
+        let shown = self.offences.of(0).map(|o| format!("record {}: {}: ", o.row + 1, show(o)));
         format!(
             "{}every date fits both orders of day and month; \
              --dates dmy or --dates mdy says which",
@@ -240,6 +240,8 @@ const NULLS_HINT: &str = "--types value reads every known spelling as null";
 
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
+const PATTERN_HINT: &str = "a pattern says it, as in --type COLUMN=date:%d.%m.%y";
+
 const NO_VALUE: &str = "is neither a number nor a date nor a truth value";
 
 const OTHER_WORD: &str = "has other capitals, or is a truth value among others";
@@ -254,6 +256,10 @@ fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'s
             true => ("is the empty string, which is not null", None),
             false => ("is empty", None),
         };
+    }
+    let inner = text.trim_ascii();
+    if inner.len() < text.len() && (is_number(inner) || describe_moment(inner).is_some()) {
+        return ("has white space around it", None);
     }
     if let Some(told) = describe_mark(&offence.text, marks) {
         return told;
@@ -371,7 +377,8 @@ fn describe_digits(text: &[u8], run: &[u8]) -> (&'static str, Option<&'static st
         };
     }
     if let Some((reason, is_value)) = describe_moment(text) {
-        return (reason, is_value.then_some(VALUE_HINT));
+        let hint = if reason == SHORT_YEAR { Some(PATTERN_HINT) } else { None };
+        return (reason, if is_value { Some(VALUE_HINT) } else { hint });
     }
     if let Some(reason) = out_of_range(text) {
         return (reason, None);

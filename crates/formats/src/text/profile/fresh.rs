@@ -20,8 +20,13 @@ impl Fresh {
 
     /// One profile for each column.
     pub fn profiles(&self) -> Vec<Profile> {
-        let of = |column| self.others.get(&column).unwrap_or(self.common.as_ref()).clone();
-        (0..self.columns).map(of).collect()
+        self.all().map(|(_, profile)| profile.clone()).collect()
+    }
+
+    /// The profile of each column, by position.
+    pub(super) fn all(&self) -> impl Iterator<Item = (usize, &Profile)> {
+        let of = |column| (column, self.others.get(&column).unwrap_or(self.common.as_ref()));
+        (0..self.columns).map(of)
     }
 
     /// The same for a table of so many columns, which has the columns of this one at these positions.

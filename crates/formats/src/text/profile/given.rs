@@ -54,7 +54,8 @@ impl Profile {
                 Resolved { impossible: true, ..self.resolved(candidate, why) }
             }
             (None, Some(other)) => {
-                Resolved { why: told(other, "is not as it would be written by"), ..self.lossy(candidate) }
+                let why = told(other, "is not as it would be written by");
+                Resolved { lost: why.clone(), why, ..self.lossy(candidate) }
             }
             (None, None) => self.resolved(candidate, String::new()),
         }

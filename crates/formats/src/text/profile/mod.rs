@@ -7,6 +7,7 @@ mod explain;
 mod fresh;
 mod given;
 mod loose;
+mod misfits;
 mod moments;
 mod odd;
 mod resolve;
@@ -66,7 +67,7 @@ pub struct Profile {
     decimal: Agreed<(u8, Mark)>,
     digits_max: u8,
     scientific: Agreed<Scientific>,
-    /// The mark of dates with the year last.
+    /// The mark of dates, as [`bits::MARKED`] has them.
     date_mark: Agreed<u8>,
     time: Agreed<(bool, u8)>,
     /// The pattern of times of twice twelve hours, as if all were padded, and whether those are that show it.
@@ -311,7 +312,7 @@ impl Profile {
         let broken = [
             (bits::DECIMAL, self.decimal.broken.as_ref()),
             (bits::SCIENTIFIC, self.scientific.broken.as_ref()),
-            (bits::YEAR_LAST, self.date_mark.broken.as_ref()),
+            (bits::MARKED, self.date_mark.broken.as_ref()),
             (bits::TIME, self.time.broken.as_ref()),
             (bits::HALF_DAY, self.half_day.broken.as_ref()),
             (bits::HALF_DAY, self.padded.broken.as_ref()),
@@ -377,7 +378,7 @@ fn float_bits() -> u64 {
 /// The candidates that need all fields to agree in something.
 const AGREEING: u64 = bits::DECIMAL
     | bits::SCIENTIFIC
-    | bits::YEAR_LAST
+    | bits::MARKED
     | bits::TIME
     | bits::HALF_DAY
     | bits::TIMESTAMP

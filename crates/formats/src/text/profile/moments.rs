@@ -6,6 +6,9 @@ use crate::text::number::split_sign;
 use crate::text::{DateOrder, DatePattern, datetime, written};
 use arrow_schema::DataType;
 
+/// What is the matter with a date whose year has two digits.
+pub(super) const SHORT_YEAR: &str = "has a year of two digits, whose century would be a guess";
+
 /// What is the matter with a text that looks like a date or a timestamp, and whether its value can be read
 /// all the same; `None` if it does not look like one.
 pub(super) fn describe_moment(text: &[u8]) -> Option<(&'static str, bool)> {
@@ -101,6 +104,8 @@ enum Fault {
     ShortYear,
     /// A date in such a year may be a version.
     Unlikely,
+    /// Its year stands first and before points, and nothing else shows that it is no version.
+    Bare,
     /// One of its numbers is padded, and one is not.
     HalfPadded,
 }
@@ -112,8 +117,9 @@ impl Fault {
             Fault::DayFirst => "is no date with the day first",
             Fault::Calendar => "is no date of the calendar",
             Fault::Range => "is no date of the calendar, or beyond those that a date holds",
-            Fault::ShortYear => "has a year of two digits, whose century would be a guess",
+            Fault::ShortYear => SHORT_YEAR,
             Fault::Unlikely => "has no year from 1600 to 2299, so it may be a version and no date",
+            Fault::Bare => "has no zero before the day or the month, so it may be a version and no date",
             Fault::HalfPadded => "has a zero before the day or the month, but not before both",
         }
     }
@@ -124,7 +130,7 @@ impl Fault {
             Fault::DayFirst => Some("has no date with the day first"),
             Fault::Calendar => Some("has no date of the calendar"),
             Fault::ShortYear | Fault::HalfPadded => Some(self.of_date()),
-            Fault::Range | Fault::Unlikely => None,
+            Fault::Range | Fault::Unlikely | Fault::Bare => None,
         }
     }
 }
@@ -143,14 +149,16 @@ fn fault_of_date(text: &[u8]) -> Option<Fault> {
     }
     let padded = padded(text);
     if padded.len() > text.len() && is_date(&padded) {
-        return Some(Fault::HalfPadded);
+        let bare = text.get(4) == Some(&b'.') && !text[4..].windows(2).any(|pair| pair == b".0");
+        return Some(if bare { Fault::Bare } else { Fault::HalfPadded });
     }
     let layout: Vec<u8> = padded.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }).collect();
     let far = split_sign(&layout).1.strip_suffix(b"-00-00");
     match &layout[..] {
         b"00.00.0000" => Some(Fault::DayFirst),
         b"0000-00-00" if !padded.starts_with(b"0000") => Some(Fault::Calendar),
-        b"0000/00/00" | b"00/00/0000" | b"00-00-0000" => Some(Fault::Calendar),
+        b"0000.00.00" if is_date(&[b"2000", &padded[4..]].concat()) => Some(Fault::Unlikely),
+        b"0000.00.00" | b"0000/00/00" | b"00/00/0000" | b"00-00-0000" => Some(Fault::Calendar),
         _ if far.is_some_and(|year| year.len() >= 4 && year.iter().all(|&b| b == b'0')) => Some(Fault::Range),
         _ => None,
     }

@@ -277,7 +277,7 @@ impl Profile {
     }
 
     /// The same, where either order would have this type.
-    fn is_undecided_as(&self, fixed: &DataType) -> bool {
+    pub(super) fn is_undecided_as(&self, fixed: &DataType) -> bool {
         let found = [self.dates(), self.moments(), self.written()].into_iter();
         let mut undecided = found.filter(|candidates| candidates.first().is_some_and(is_ambiguous)).flatten();
         undecided.any(|candidate| adapt(candidate, fixed).is_some())
@@ -325,7 +325,8 @@ impl Profile {
     }
 
     fn dates(&self) -> Vec<Candidate> {
-        let day_first = DatePattern::day_first(self.date_mark.first().unwrap_or(b'/'));
+        let mark = self.date_mark.first().unwrap_or(b'/');
+        let day_first = DatePattern::day_first(mark);
         let mut year_last = [Some(day_first), day_first.month_first()];
         if self.rules.options.date_order == DateOrder::MonthFirst {
             year_last.reverse();
@@ -334,7 +335,7 @@ impl Profile {
         if self.alive & bits::YEAR_LAST == bits::YEAR_LAST {
             found.push(Candidate::new(DataType::Utf8, Form::Ambiguous(Ambiguous::Date(day_first))));
         }
-        let year_first = [Some(DatePattern::YmdDash), Some(DatePattern::YmdSlash)];
+        let year_first = [b'-', mark].map(|mark| Some(DatePattern::year_first(mark)));
         let patterns = year_first.into_iter().chain(year_last).chain([Some(DatePattern::Compact)]);
         let patterns = patterns.flatten().filter(|pattern| self.alive & bits::date(*pattern) != 0);
         found.extend(patterns.map(|pattern| Candidate::new(DataType::Date32, Form::Date(pattern))));

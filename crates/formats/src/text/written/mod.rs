@@ -27,17 +27,23 @@ const CLOCK_BYTES_MAX: usize = 18;
 /// Days from 1970-01-01 of a date in this pattern, years 0001 to 9999.
 pub(super) fn read_written_date(text: &[u8], pattern: WrittenPattern) -> Option<i64> {
     let (days, rest) = take_date(text, pattern.date, pattern.padded)?;
-    let is_date = matches!(pattern.date, WrittenDate::Named(_)) || is_likely(days);
+    let is_date = match pattern.date {
+        // Versions are written so: `2024.1.5`.
+        WrittenDate::Numbers(DatePattern::YmdDot) => pattern.padded && is_likely(days),
+        WrittenDate::Numbers(_) => is_likely(days),
+        WrittenDate::Named(_) => true,
+    };
     (pattern.clock.is_none() && rest.is_empty() && is_date).then_some(days)
+}
+
+/// Whether three numbers are a date by their year.
+fn is_likely(days: i64) -> bool {
+    u32::try_from(datetime::civil_from_days(days).0).is_ok_and(is_likely_year)
 }
 
 /// Whether three numbers are a date and not more likely those of a version, as in `6.1.7601`: by the year, of
 /// which the first and the last one stand for no day at all.
-fn is_likely(days: i64) -> bool {
-    is_likely_year(datetime::civil_from_days(days).0)
-}
-
-fn is_likely_year(year: i64) -> bool {
+pub(super) fn is_likely_year(year: u32) -> bool {
     matches!(year, 1 | 1_600..=2_299 | 9_999)
 }
 
@@ -239,7 +245,7 @@ pub(super) fn shown(text: &[u8]) -> Option<Shown> {
     let fits = |date| is_written(text, pattern(date).with_hour(hour.unwrap_or(true)));
     let [first, second] = variants.map(|date| date.is_some_and(fits));
     let (orders, full) = match date {
-        WrittenDate::Numbers(DatePattern::YmdDash | DatePattern::YmdSlash) => ([first; 2], None),
+        WrittenDate::Numbers(numbers) if numbers.is_year_first() => ([first; 2], None),
         WrittenDate::Numbers(_) => ([first, second], None),
         WrittenDate::Named(_) => ([first || second; 2], choice([first, second])),
     };
@@ -283,8 +289,7 @@ fn date_of(text: &[u8]) -> Option<WrittenDate> {
         (1 | 2, b' ') => named(NamedLayout::DayFirst, digits + 1),
         (1 | 2, b'-') if next.is_ascii_alphabetic() => named(NamedLayout::DayFirstDash, digits + 1),
         (1 | 2, b'-' | b'/' | b'.') => WrittenDate::Numbers(DatePattern::day_first(mark)),
-        (4, b'-') => WrittenDate::Numbers(DatePattern::YmdDash),
-        (4, b'/') => WrittenDate::Numbers(DatePattern::YmdSlash),
+        (4, b'-' | b'/' | b'.') => WrittenDate::Numbers(DatePattern::year_first(mark)),
         _ => return None,
     })
 }

@@ -144,6 +144,7 @@ impl WrittenDate {
             WrittenDate::Numbers(pattern) => match pattern {
                 DatePattern::YmdDash | DatePattern::Compact => ([Year, Month, Day], ["-"; 2]),
                 DatePattern::YmdSlash => ([Year, Month, Day], ["/"; 2]),
+                DatePattern::YmdDot => ([Year, Month, Day], ["."; 2]),
                 DatePattern::DmySlash => ([Day, Month, Year], ["/"; 2]),
                 DatePattern::MdySlash => ([Month, Day, Year], ["/"; 2]),
                 DatePattern::DmyDot => ([Day, Month, Year], ["."; 2]),

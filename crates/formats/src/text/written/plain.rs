@@ -8,12 +8,12 @@ use crate::text::{DatePattern, TimestampPattern, Zone, datetime};
 /// What a date of this pattern shows. The pattern has marks; one with the year last has the day first here,
 /// and the date has that order or the other one.
 pub(in crate::text) fn shown_of_date(text: &[u8], pattern: DatePattern) -> Option<Shown> {
-    let year = if is_year_first(pattern) { text.get(..4)? } else { text.get(6..)? };
-    if has_zero(text, pattern) || !is_likely_year(number(year).into()) {
+    let year = if pattern.is_year_first() { text.get(..4)? } else { text.get(6..)? };
+    if has_zero(text, pattern) || !is_likely_year(number(year)) {
         return None;
     }
     let reads = |pattern: DatePattern| datetime::read_date(text, pattern).is_some();
-    let orders = match is_year_first(pattern) {
+    let orders = match pattern.is_year_first() {
         true => [true; 2],
         false => [reads(pattern), pattern.month_first().is_some_and(reads)],
     };
@@ -39,12 +39,8 @@ pub(in crate::text) fn shown_of_timestamp(
     (!found.is_plain()).then_some(found)
 }
 
-fn is_year_first(pattern: DatePattern) -> bool {
-    matches!(pattern, DatePattern::YmdDash | DatePattern::YmdSlash)
-}
-
 /// Whether a zero stands before the day or the month, which shows that they are padded.
 fn has_zero(text: &[u8], pattern: DatePattern) -> bool {
-    let places = if is_year_first(pattern) { [5, 8] } else { [0, 3] };
+    let places = if pattern.is_year_first() { [5, 8] } else { [0, 3] };
     places.into_iter().any(|at| text.get(at) == Some(&b'0'))
 }
