@@ -7,7 +7,8 @@
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
 use super::number::{push_i64, push_u64};
-use crate::text::datetime::{self, MILLISECONDS};
+use crate::text::datetime;
+use crate::text::default::MILLISECONDS;
 use crate::text::digits::write_padded;
 use crate::text::{DatePattern, TimestampPattern, Zone};
 

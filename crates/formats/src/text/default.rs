@@ -8,7 +8,7 @@ use crate::limits::DEPTH_MAX;
 use arrow_schema::{DataType, TimeUnit};
 
 /// How a date of milliseconds is written that is not at midnight.
-pub(super) const MILLISECONDS: TimestampPattern = TimestampPattern {
+pub(crate) const MILLISECONDS: TimestampPattern = TimestampPattern {
     date: DatePattern::YmdDash,
     t: true,
     seconds: true,

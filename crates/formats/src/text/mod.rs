@@ -14,7 +14,7 @@
 
 mod date_text;
 pub(crate) mod datetime;
-mod default;
+pub(crate) mod default;
 pub(crate) mod digits;
 mod duration;
 mod exceptions;
