@@ -378,6 +378,13 @@ def test_resume_refuses_a_changed_source(isoform, tmp_path, large):
     harness.killed_when(lambda: any(p.stat().st_size > 300 for p in tmp_path.glob(".out*journal")),
                         lambda: isoform.start(*command), lambda: harness.remove(target))
     assert not target.exists()
+    # Nor is it gone on with where the definition of the target's type is another one now; the parts stay.
+    (tmp_path / "types").mkdir()
+    (tmp_path / "types" / "zstd.toml").write_text('[type]\nname = "zstd"\n[transport]\nframing = "one"\n')
+    part = tmp_path / ".out.log.zst.isoform-part"
+    before = part.stat().st_size
+    refused = isoform(*command, "--media-types", tmp_path / "types").expect(2)
+    assert "other options" in refused.err and part.stat().st_size == before > 0
     source.write_bytes(gzip.compress(b"X" + data[1:], compresslevel=1))
     done = isoform("convert", source, target, "--compression", "zstd:9", "--resume").expect(2)
     assert "resume" in done.err

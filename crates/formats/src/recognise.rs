@@ -12,6 +12,7 @@ use crate::media::{Model, catalog};
 use crate::memory;
 use crate::registry::{Format, Wrapping};
 use crate::signal::SignalFormat;
+use crate::words::argument;
 
 /// First bytes of a text that are looked at where no name tells its format.
 const START_BYTES: usize = 4096;
@@ -119,9 +120,9 @@ fn packed(file: &ObjectFile, what: &str, wrapping: Wrapping) -> Error {
     let (name, path) = (wrapping.name(), file.path());
     let hint = match names::unwrapped(path) {
         plain if plain == path => {
-            format!("unwrap it first: isoform convert {} UNWRAPPED --from {name} --to raw", path.display())
+            format!("unwrap it first: isoform convert {} UNWRAPPED --from {name} --to raw", argument(path))
         }
-        plain => format!("unwrap it first: isoform convert {} {}", path.display(), plain.display()),
+        plain => format!("unwrap it first: isoform convert {} {}", argument(path), argument(&plain)),
     };
     Error::unsupported(Place::default(), format!("this is {what} inside {name}"), hint)
 }

@@ -1,6 +1,7 @@
 //! Provides numbers with their nouns, for texts that a person reads.
 
 use std::fmt::Display;
+use std::path::Path;
 
 /// A number of things whose name takes an `s`: `1 row`, `2 rows`.
 pub fn counted(count: impl Display, noun: &str) -> String {
@@ -55,6 +56,18 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// A path as an argument of a command that is advised: in quotes where a shell would take it for more than a
+/// name, and with its directory where it would be an option. `-` is standard input or output.
+pub fn argument(path: &Path) -> String {
+    let text = path.display().to_string();
+    let text = if text.starts_with('-') && text != "-" { format!("./{text}") } else { text };
+    let is_plain = |char: char| char.is_alphanumeric() || "_./-+=:@%,".contains(char);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +97,24 @@ mod tests {
         );
         assert_eq!(some_of(0, 1, "target", "hold"), "0 of 1 target holds");
         assert_eq!([1, 21].map(|n| all_were(n, "row")), ["the 1 row was", "all 21 rows were"]);
+    }
+
+    #[test]
+    fn an_argument_of_an_advised_command_is_one_name() {
+        for plain in ["a.csv", "/x/k=1/b-2.parquet", "C:x", "Łódź.csv", "-"] {
+            assert_eq!(argument(Path::new(plain)), plain);
+        }
+        for (path, quoted) in [
+            ("my a.csv", "'my a.csv'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("~", "'~'"),
+            ("a*", "'a*'"),
+            ("", "''"),
+            ("-x", "./-x"),
+            ("- x", "'./- x'"),
+        ] {
+            assert_eq!(argument(Path::new(path)), quoted);
+        }
     }
 }

@@ -109,18 +109,6 @@ pub fn shown_path(path: &Path) -> String {
     shown(&path.display().to_string())
 }
 
-/// A path as an argument of a command that is advised: in quotes where a shell would take it for more than a
-/// name, and with its directory where it would be an option. `-` is standard input or output.
-pub fn argument(path: &Path) -> String {
-    let text = path.display().to_string();
-    let text = if text.starts_with('-') && text != "-" { format!("./{text}") } else { text };
-    let is_plain = |char: char| char.is_alphanumeric() || "_./-+=:@%,".contains(char);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
 /// A number as JSON has it; infinity and NaN as text.
 pub fn number(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| json!(value.to_string()), Value::Number)
@@ -332,25 +320,6 @@ mod tests {
         let first = "isoform: 2 things stand in the way; see to each of them:";
         assert_eq!(lines, [first, r"  a\n  b\u{1b}; do it", "  c; do it"]);
         assert_eq!(failed(&Failure::Other("a\n  b".into())), "isoform: a\\n  b\n");
-    }
-
-    #[test]
-    fn an_argument_of_an_advised_command_is_one_name() {
-        for plain in ["a.csv", "/x/k=1/b-2.parquet", "C:x", "Łódź.csv", "-"] {
-            assert_eq!(argument(Path::new(plain)), plain);
-        }
-        for (path, quoted) in [
-            ("my a.csv", "'my a.csv'"),
-            ("it's", r"'it'\''s'"),
-            ("$HOME", "'$HOME'"),
-            ("~", "'~'"),
-            ("a*", "'a*'"),
-            ("", "''"),
-            ("-x", "./-x"),
-            ("- x", "'./- x'"),
-        ] {
-            assert_eq!(argument(Path::new(path)), quoted);
-        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ::formats::open::OpenOptions;
 use ::formats::partition::PathColumn;
 use ::formats::signal::{SignalFormat, is_index};
 use ::formats::text::Mode;
-use ::formats::words::counted;
+use ::formats::words::{argument, counted};
 use ::formats::write::{WriteOptions, untold};
 use serde_json::json;
 
@@ -106,8 +106,8 @@ fn by_index(sources: &[PathBuf], target: &Path) -> String {
     match (indexes.next(), indexes.next()) {
         (Some(index), None) => format!(
             "; files of one model are read by their index: isoform convert {} {}",
-            report::argument(index),
-            report::argument(target)
+            argument(index),
+            argument(target)
         ),
         _ => String::new(),
     }

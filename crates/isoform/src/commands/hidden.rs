@@ -9,11 +9,11 @@ use ::formats::image::ImageFormat;
 use ::formats::media::Codec;
 use ::formats::registry::{Format, Wrapping};
 use ::formats::signal::SignalFormat;
+use formats::words::argument;
 
 use super::image;
 use crate::failure::{Failure, Result};
 use crate::local::standard::is_plain_file;
-use crate::report::argument;
 
 /// Refuses to pack a source under a name that without its wrapping tells another format. What has no format
 /// that names or bytes tell may be called anything.

@@ -13,7 +13,7 @@ use ::formats::metadata::told;
 use ::formats::open::{Opened, open};
 use ::formats::text::{ColumnTyping, Form};
 use ::formats::typings::Typings;
-use ::formats::words::counted;
+use ::formats::words::{argument, counted};
 use serde_json::{Value, json};
 
 use super::{attributes, bytes, certified, image, options, signal, sources, types_file};
@@ -84,13 +84,13 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
 /// Refuses a directory, and names what tells of it.
 fn refuse_directory(path: &Path) -> Result<()> {
     let (shown, at) = (path.display(), certificate_path(&without_slash(path)));
-    let typed = report::argument(path);
+    let typed = argument(path);
     match path.is_dir() {
         false => Ok(()),
         true if at.is_file() => Err(Failure::Other(format!(
             "{shown}: is a directory; isoform verify {typed} checks it, isoform inspect {} tells what it \
              holds, and a file in it can be inspected by its name",
-            report::argument(&at)
+            argument(&at)
         ))),
         true => Err(Failure::Other(format!(
             "{shown}: is a directory; name a file in it, or see what becomes of all of it with isoform plan \

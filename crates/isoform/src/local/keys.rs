@@ -13,11 +13,11 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use etcetera::BaseStrategy;
 use formats::Error;
 use formats::file::text_of;
+use formats::words::argument;
 use rustix::fs::{Access, access};
 
 use super::naming::Means;
 use crate::failure::{Failure, Result};
-use crate::report::argument;
 
 /// Bytes of a key that are read at most; one has some hundred.
 const KEY_BYTES_MAX: u64 = 64 << 10;

@@ -21,7 +21,7 @@ use formats::signal::is_index;
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use formats::text::parse_type;
-use formats::words::{all_were, counted};
+use formats::words::{all_were, argument, counted};
 use serde_json::{Map, Value};
 
 use super::memory::{of_image, readers_of_table};
@@ -33,7 +33,6 @@ use super::{hash_object, open_sources, partitioned, read_pipe, reread, stopped};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::argument;
 
 /// Bytes of a certificate that are read at most; its reader refuses larger ones.
 const CERTIFICATE_BYTES_MAX: u64 = BUNDLE_BYTES_MAX as u64;

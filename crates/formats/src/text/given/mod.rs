@@ -92,7 +92,7 @@ struct Moment {
 }
 
 /// What the pieces of a text tell.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Told {
     year: u32,
     month: u32,
@@ -174,14 +174,29 @@ impl GivenPattern {
         self.write(Moment { days: units.div_euclid(day), nanos }, out);
     }
 
-    fn read(&self, text: &[u8], lenient: bool) -> Option<Moment> {
+    /// Why a text has no value, not even leniently read.
+    pub(super) fn misfit(&self, text: &[u8]) -> &'static str {
+        let Some(told) = self.told(text, true) else { return "does not fit the pattern" };
+        match (told.moment(self.has_date()), Told { weekday: None, ..told }.moment(self.has_date())) {
+            (Some(_), _) => "is beyond what the type holds, read by the pattern",
+            (None, Some(_)) => "has another day of the week than its date, read by the pattern",
+            (None, None) => "is no day or time that there is, read by the pattern",
+        }
+    }
+
+    /// What the pieces of a text tell, in the layout of the pattern.
+    fn told(&self, text: &[u8], lenient: bool) -> Option<Told> {
         let (mut told, mut rest) = (Told::default(), text);
         for (at, piece) in self.pieces.iter().enumerate() {
             // A number ends where its digits do, or else only its width tells where.
             let ends = !self.pieces.get(at + 1).is_some_and(Piece::may_begin_with_digit);
             rest = told.take(piece, rest, lenient && ends)?;
         }
-        let moment = told.moment(self.has_date()).filter(|_| rest.is_empty())?;
+        rest.is_empty().then_some(told)
+    }
+
+    fn read(&self, text: &[u8], lenient: bool) -> Option<Moment> {
+        let moment = self.told(text, lenient)?.moment(self.has_date())?;
         if !lenient {
             let mut written = Vec::with_capacity(text.len());
             self.write(moment, &mut written);

@@ -50,7 +50,7 @@ impl Profile {
         };
         match (&self.given.unfit, &self.given.other) {
             (Some(unfit), _) => {
-                let why = told(unfit, "does not fit the pattern");
+                let why = told(unfit, pattern.misfit(&unfit.text));
                 Resolved { impossible: true, ..self.resolved(candidate, why) }
             }
             (None, Some(other)) => {

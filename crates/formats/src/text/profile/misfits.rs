@@ -72,6 +72,14 @@ mod tests {
             ("bool", "true|2", vec![1], "\"2\" is an integer"),
             ("date", "2024-01-31|2024-02-30|NA", vec![1], "\"2024-02-30\" is no date of the calendar"),
             ("date:%d.%m.%Y", "1.2.2024|31.12.2024|2024-01-31", vec![2], "does not fit the pattern"),
+            ("date:%d.%m.%Y", "31.12.2024|31.02.2024", vec![1], "is no day or time that there is"),
+            ("date:%a %d.%m.%Y", "Wed 31.01.2024|Tue 31.01.2024", vec![1], "another day of the week"),
+            (
+                "timestamp[ns]:%F %T",
+                "2024-01-31 10:00:00|2500-01-01 00:00:00",
+                vec![1],
+                "beyond what the type",
+            ),
             ("binary", "0x00|zz", vec![1], "\"zz\" is beyond what binary holds"),
             ("float64", "1.5|1e400|2", vec![1], "\"1e400\""),
         ] {

@@ -20,7 +20,7 @@ use formats::file::ObjectFile;
 use formats::media;
 use serde_json::{Map, Value, json};
 
-use super::effective::add_writing;
+use super::effective::{add_writing, asked};
 use super::journal::{self, Journal, changed};
 use super::media::class_of;
 use super::pool::meanwhile;
@@ -179,7 +179,7 @@ fn encode(
     progress: &Progress,
 ) -> Result<(work::Parts, Journal)> {
     let identity = identity(job, opened.from);
-    let done = match Journal::read(journal_path)?.filter(|_| job.resume && Encoder::is_apart(job.to)) {
+    let done = match Journal::read(journal_path)?.filter(|_| job.resume) {
         None => Vec::new(),
         Some((found, entries)) if found == identity => staging.still_there(0, entries)?,
         Some(_) => return Err(changed(&job.target)),
@@ -195,7 +195,7 @@ fn encode(
 /// is compared with that of the source.
 fn identity(job: &BytesJob, from: Codec) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let parameters = Value::Object(job.parameters.clone());
+    let parameters = Value::Object(asked(&job.parameters));
     let (arch, from, to) = (std::env::consts::ARCH, from.name(), job.to.text());
     let text = format!("{version} {arch} {from} {to} {parameters}");
     format!("isoform-journal/v3 bytes {}", Digest::blake3(text.as_bytes()))

@@ -11,6 +11,7 @@ use coherence::digest::Digest;
 use formats::signal::{Encoding, Part, Writer, Written, parts};
 use serde_json::Value;
 
+use super::super::effective::asked;
 use super::super::journal::{Entry, Journal, changed};
 use super::super::pool;
 use super::super::staging::Staging;
@@ -244,7 +245,7 @@ pub fn digest(digester: &mut SignalDigester, samples: &[u8]) -> Result<()> {
 /// is compared with that of the source.
 pub fn identity(job: &SignalJob, opened: &Opened) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let parameters = Value::Object(job.parameters.clone());
+    let parameters = Value::Object(asked(&job.parameters));
     let (arch, from, to) = (std::env::consts::ARCH, &job.media.0.name, job.to.name());
     let signature = Digest::blake3(&opened.arrays.signature().canonical_bytes());
     let text = format!("{version} {arch} {from} {to} {parameters} {signature}");
