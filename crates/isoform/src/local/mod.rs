@@ -10,6 +10,7 @@ pub mod directories;
 pub mod effective;
 mod encode;
 pub mod estimate;
+mod folder;
 mod hash;
 pub mod image;
 mod interrupted;

@@ -42,7 +42,6 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use directory::Directory;
-pub(super) use directory::made_locked;
 pub use directory::refuse_unfit;
 pub use estimate::{estimate, listed};
 use finished::Finished;
