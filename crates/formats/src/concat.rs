@@ -120,6 +120,8 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
         let mut reading = input.options;
         // A type that was given for a column must fit the whole, not each source.
         reading.typing.fixed_if_present = true;
+        let certified = reading.certified.take();
+        reading.certified = certified.map(|told| Arc::new(told.of_file(&input.name, rows_before)));
         let opened = open(input.file, &reading)?;
         let table = opened.table();
         let (rows, bytes) = (table.rows(), table.byte_range(0..table.rows()).end);

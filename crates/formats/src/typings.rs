@@ -8,7 +8,11 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::jsonl;
-use crate::text::{ColumnTyping, Exceptions};
+use crate::text::ColumnTyping;
+
+mod rows;
+
+pub use rows::moved_styles;
 
 /// Key of a target's metadata under which the styles of its text source are kept, so that converting back
 /// gives the same text.
@@ -35,21 +39,6 @@ pub enum Typings {
 }
 
 impl Typings {
-    /// The same for a table whose rows stand elsewhere: exceptions to a style, which are kept by row, are
-    /// dropped, and their columns no longer give back their text.
-    #[must_use]
-    pub fn without_rows(self) -> Self {
-        let fields = |typings: Vec<ColumnTyping>| typings.into_iter().map(field_without_rows).collect();
-        let json =
-            |typings: Vec<jsonl::Typing>| typings.into_iter().map(jsonl::Typing::without_rows).collect();
-        match self {
-            Typings::Native => Typings::Native,
-            Typings::Fields(all) => Typings::Fields(fields(all)),
-            Typings::Json(all) => Typings::Json(json(all)),
-            Typings::Both(of_fields, of_json) => Typings::Both(fields(of_fields), json(of_json)),
-        }
-    }
-
     /// The typings of these columns, in this order; of none that it does not have.
     #[must_use]
     pub fn project(&self, columns: &[usize]) -> Self {
@@ -233,13 +222,6 @@ fn json_of(styles: &[Map<String, Value>]) -> Result<Vec<jsonl::Typing>> {
 
 fn no_text() -> Error {
     Error::Misuse("the recorded styles of columns are not those of a text".into())
-}
-
-/// A typing without the exceptions to its style, and without the texts that they gave back.
-fn field_without_rows(mut typing: ColumnTyping) -> ColumnTyping {
-    typing.reversible &= typing.style.exceptions.is_empty();
-    typing.style.exceptions = Exceptions::default();
-    typing
 }
 
 /// Those at these places, in this order.

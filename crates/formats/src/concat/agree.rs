@@ -177,10 +177,18 @@ pub(super) fn json(mut members: Vec<Member>, options: &ConcatOptions) -> Result<
 /// Sources of which one certificate tells the columns: each has all of them, in its order.
 pub(super) fn certified(mut members: Vec<Member>) -> Concat {
     let first = &members[0].opened;
-    let (schema, typings) = (first.table().schema().clone(), first.typings());
+    let schema = first.table().schema().clone();
+    let typings = joined(&members, &|member| member.opened.typings());
     let all: Vec<_> = (0..schema.fields().len()).map(Some).collect();
     members.iter_mut().for_each(|member| member.columns.clone_from(&all));
     Concat::of(members, schema, Kind::Typed(typings), Vec::new())
+}
+
+/// How the columns of sources that have the same ones stand in text, if all agree on that but for exceptions.
+fn joined(members: &[Member], of: &dyn Fn(&Member) -> Typings) -> Typings {
+    let rows = |member: &Member| member.rows_before..member.rows_before + member.rows();
+    let each: Vec<_> = members.iter().map(|member| (rows(member), of(member))).collect();
+    Typings::joined(&each).unwrap_or(Typings::Native)
 }
 
 /// The longer of two ways to hold the same values: offsets of 32 and of 64 bits.
@@ -234,7 +242,11 @@ pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result
     let note = crate::metadata::disagreed(dropped.map(String::as_str));
     let schema = Arc::new(Schema::new_with_metadata(united, metadata));
     let fills = fills(&members, &names);
-    let kind = Kind::Typed(Typings::of_metadata(&schema));
+    let in_order = |member: &Member| member.columns.iter().copied().eq((0..names.len()).map(Some));
+    let kind = Kind::Typed(match members.iter().all(in_order) {
+        true => joined(&members, &|member| Typings::of_metadata(member.opened.table().schema())),
+        false => Typings::Native,
+    });
     members.iter_mut().for_each(|member| member.opened.notes.extend(note.clone()));
     Ok(Concat::of(members, schema, kind, fills))
 }

@@ -155,13 +155,16 @@ impl Typing {
         schema.fields().iter().map(|field| Typing::of(field.data_type())).collect()
     }
 
-    /// The same where rows stand elsewhere: without exceptions, and without the texts that they gave back.
-    #[must_use]
-    pub fn without_rows(mut self) -> Typing {
-        self.reversible &= self.exceptions.are_none();
-        self.exceptions = Exceptions::default();
-        self.children = self.children.into_iter().map(Typing::without_rows).collect();
-        self
+    /// Drops exceptions, since the rows are not known any more, and with them the texts that they gave back.
+    pub(crate) fn forget_rows(&mut self) {
+        self.reversible &= std::mem::take(&mut self.exceptions).are_none();
+        self.children.iter_mut().for_each(Typing::forget_rows);
+    }
+
+    /// Visits the exceptions of this column and of all nested in it.
+    pub(crate) fn each_exceptions(&mut self, visit: &mut dyn FnMut(&mut Exceptions)) {
+        visit(&mut self.exceptions);
+        self.children.iter_mut().for_each(|child| child.each_exceptions(visit));
     }
 
     /// Whether this column and all nested in it give back every value's text, absent ones included.

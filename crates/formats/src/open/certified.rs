@@ -4,6 +4,7 @@
 //! that would not be written back the same is an error. How delimited text spells the values is advice for
 //! targets.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::new_empty_array;
@@ -18,6 +19,7 @@ use crate::convert;
 use crate::error::{Error, Place, Result};
 use crate::jsonl::{Absence, Decoder, JsonTable, Scan, Style, Typing, absent_bytes};
 use crate::limits::FIXED_BYTES_MAX;
+use crate::partition::Places;
 use crate::spool::TextFile;
 use crate::table::TableSource;
 use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping};
@@ -33,6 +35,8 @@ pub struct Certified {
     json: Vec<Typing>,
     /// How delimited text spells them.
     fields: Vec<ColumnTyping>,
+    /// Where rows with exceptions stand, if files do not lie in the order of the rows that it was made of.
+    places: Option<Places>,
 }
 
 impl Certified {
@@ -59,7 +63,24 @@ impl Certified {
         }
         let fields = fields.into_iter().zip(types).map(|(typing, ty)| spelling(typing, ty));
         let fields = fields.collect::<Result<_>>()?;
-        Ok(Certified { by, schema, json, fields })
+        Ok(Certified { by, schema, json, fields, places: None })
+    }
+
+    /// The same of files in partitions, among which rows with exceptions are told by these places.
+    #[must_use]
+    pub fn placed(self, places: Places) -> Self {
+        Certified { places: Some(places), ..self }
+    }
+
+    /// What it tells of one of several files, before which stand so many rows.
+    pub(crate) fn of_file(&self, file: &Path, before: u64) -> Self {
+        let all = self.typings(&self.json);
+        let own = match &self.places {
+            Some(places) => all.moved(places.of_file(file)),
+            None => all.behind(before),
+        };
+        let Typings::Both(fields, json) = own else { return self.clone() };
+        Certified { by: self.by.clone(), schema: self.schema.clone(), json, fields, places: None }
     }
 
     /// What is to be said where its types are taken.

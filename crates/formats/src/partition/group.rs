@@ -36,6 +36,8 @@ pub struct Group {
     pub path: String,
     /// Digest of each row, all columns included, as it was decoded from the source.
     pub rows: Vec<Digest>,
+    /// Of the rows that were asked for, the number in the table and the place among these.
+    pub places: Vec<(u64, u64)>,
     /// The rows as a part of the temporary of this partition, as [`rows_encoder`] lays it out; nothing where
     /// no encoder was given.
     pub bytes: Pieces,
@@ -59,7 +61,7 @@ pub fn open_rows(file: Arc<ObjectFile>) -> Result<Box<dyn TableSource>> {
 }
 
 /// Decodes `rows` of a table and cuts them by partition. Groups come in the order of their first rows;
-/// without an encoder they are digested only.
+/// without an encoder they are digested only. Of `wanted` rows, which ascend, it is told where they stand.
 ///
 /// # Errors
 /// Those of the source; values that make no names of directories.
@@ -68,6 +70,7 @@ pub fn group(
     rows: Range<u64>,
     partitioning: &Partitioning,
     encoder: Option<&dyn TableEncoder>,
+    wanted: &[u64],
     schema: &Schema,
     watch: Watch<'_>,
 ) -> Result<Vec<Group>> {
@@ -75,6 +78,8 @@ pub fn group(
         names: Names::new(partitioning),
         encoder,
         first_row: rows.start,
+        next_row: rows.start,
+        wanted: &wanted[wanted.partition_point(|row| *row < rows.start)..],
         groups: Vec::new(),
         block: Vec::new(),
         ids: Vec::new(),
@@ -168,14 +173,25 @@ impl<'a> Names<'a> {
     }
 }
 
-/// A group: where its rows are encoded, if they are, and the digest of each.
-type Growing<'a> = (Option<Box<dyn PartEncoder + 'a>>, Vec<Digest>);
+/// A group while rows are added.
+#[derive(Default)]
+struct Growing<'a> {
+    /// Where its rows are encoded, if they are.
+    part: Option<Box<dyn PartEncoder + 'a>>,
+    /// The digest of each.
+    rows: Vec<Digest>,
+    places: Vec<(u64, u64)>,
+}
 
 /// Rows on their way into groups.
 struct Sorter<'a> {
     names: Names<'a>,
     encoder: Option<&'a dyn TableEncoder>,
     first_row: u64,
+    /// The row of the table that comes next.
+    next_row: u64,
+    /// Those that it is to be told of, from that one on.
+    wanted: &'a [u64],
     groups: Vec<Growing<'a>>,
     block: Vec<RecordBatch>,
     ids: Vec<u32>,
@@ -188,10 +204,18 @@ impl Sorter<'_> {
         self.names.ids(&batch, &mut self.ids)?;
         while self.groups.len() < self.names.paths.len() {
             let part = self.encoder.map(|encoder| encoder.part(self.first_row)).transpose()?;
-            self.groups.push((part, Vec::new()));
+            self.groups.push(Growing { part, ..Growing::default() });
         }
         for (id, digest) in self.ids[before..].iter().zip(digests) {
-            self.groups[*id as usize].1.push(*digest);
+            let group = &mut self.groups[*id as usize];
+            if let [row, rest @ ..] = self.wanted
+                && *row == self.next_row
+            {
+                group.places.push((*row, group.rows.len() as u64));
+                self.wanted = rest;
+            }
+            group.rows.push(*digest);
+            self.next_row += 1;
         }
         if self.encoder.is_none() {
             self.ids.clear();
@@ -217,7 +241,7 @@ impl Sorter<'_> {
         while start < order.len() {
             let id = self.ids[order[start] as usize];
             let count = order[start..].partition_point(|row| self.ids[*row as usize] == id);
-            if let (Some(part), _) = &mut self.groups[id as usize] {
+            if let Some(part) = &mut self.groups[id as usize].part {
                 part.push(&sorted.slice(start, count))?;
             }
             start += count;
@@ -230,9 +254,9 @@ impl Sorter<'_> {
         self.sort()?;
         let groups = self.groups.into_iter().zip(self.names.paths);
         let mut finished = Vec::with_capacity(groups.len());
-        for ((part, rows), path) in groups {
+        for (Growing { part, rows, places }, path) in groups {
             let bytes = part.map_or(Ok(Pieces::default()), |part| part.finish().map(|part| part.bytes))?;
-            finished.push(Group { path, rows, bytes });
+            finished.push(Group { path, rows, places, bytes });
         }
         Ok(finished)
     }

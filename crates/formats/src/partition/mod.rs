@@ -10,6 +10,7 @@
 mod group;
 mod hive;
 mod keyed;
+mod places;
 mod told;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::text::{ColumnTyping, shown_type};
 use crate::words::instead_of;
 pub use group::{Group, group, open_rows, paths, rows_encoder};
 pub use keyed::{KeyedEncoder, KeyedSource, keyed_encoder, keyed_source};
+pub use places::Places;
 pub use told::{PathColumn, path_columns, tell_alike, told_keys};
 pub(crate) use told::{one_row, values_of};
 

@@ -64,9 +64,18 @@ fn round_trip(
 ) -> BTreeMap<String, Vec<coherence::digest::Digest>> {
     let schema = logical_schema(source.schema()).unwrap();
     let encoder = rows_encoder(source.schema()).unwrap();
-    let groups =
-        group(source, 0..source.rows(), partitioning, Some(encoder.get()), &schema, &|_| Ok(())).unwrap();
-    let mut found = BTreeMap::new();
+    let wanted: Vec<u64> = (0..source.rows()).step_by(3).collect();
+    let (all, encoded) = (0..source.rows(), Some(encoder.get()));
+    let groups = group(source, all, partitioning, encoded, &wanted, &schema, &|_| Ok(())).unwrap();
+    let (mut found, mut placed, in_source) = (BTreeMap::new(), Vec::new(), digests(source));
+    for (group, (row, place)) in
+        groups.iter().flat_map(|group| group.places.iter().map(move |at| (group, at)))
+    {
+        assert_eq!(group.rows[*place as usize], in_source[*row as usize], "a row stands where it is told");
+        placed.push(*row);
+    }
+    placed.sort_unstable();
+    assert_eq!(placed, wanted);
     for group in groups {
         let mut file = tempfile::tempfile().unwrap();
         let bytes = [

@@ -26,7 +26,7 @@ use crate::local::staging::certificate_path;
 use crate::local::standard::is_plain_file;
 use crate::local::survey::is_about;
 use crate::local::verify::read_certificate;
-use crate::local::{Job, are_certified_files, hash_object};
+use crate::local::{Job, are_certified_files, hash_object, places};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -180,7 +180,13 @@ fn own(at: &Path, memory: u64, such: fn(&Content) -> bool) -> Result<Certificate
 /// What the type map of a certificate tells of the files of a table, which do not hold these keys.
 fn of_columns(at: &Path, certificate: &Certificate, keys: &[PathColumn]) -> Told {
     let (name, columns) = (name_of(at), columns_besides(certificate, keys));
-    match Certified::new(name.clone(), &columns) {
+    let predicate = &certificate.statement().predicate;
+    let found = Certified::new(name.clone(), &columns).map_err(Failure::from);
+    let found = found.and_then(|found| match &predicate.content {
+        Content::Partitioned(_) => Ok(found.placed(places(&predicate.conversion.parameters)?)),
+        _ => Ok(found),
+    });
+    match found {
         Ok(found) => {
             let record = record(&name, certificate.key_id(), &columns);
             Told { columns: Some(Arc::new(found)), record: Some(record), ..Told::default() }

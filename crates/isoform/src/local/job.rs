@@ -223,7 +223,8 @@ fn proven(
             Err(failure) => return Err(failure),
         };
         source.check_unchanged()?;
-        match synced(job, source, &made, staging, progress) {
+        staging.sync()?;
+        match read_back(job, source, &made, staging.path(), progress) {
             Ok(proof) => return Ok((made, proof)),
             Err(failure @ Failure::Mismatch(_)) => {
                 // Parts that are not what they should be are of no use to a later run.
@@ -243,13 +244,6 @@ fn proven(
 pub(super) fn without_advice(job: &Job, opened: &mut Opened, failure: &Failure) -> bool {
     let unfit = matches!(failure, Failure::Mismatch(_) | Failure::Format(formats::Error::Misuse(_)));
     unfit && job.write.format.is_text() && opened.forget_advice()
-}
-
-/// Reads back while the disk takes the bytes: a target gets its name only after both.
-fn synced(job: &Job, source: &Source, made: &Made, staging: &Staging, progress: &Progress) -> Result<Proof> {
-    let read = || read_back(job, source, made, staging.path(), progress);
-    let (synced, proof) = meanwhile(|| staging.sync(), read)?;
-    proof.and_then(|proof| synced.map(|()| proof))
 }
 
 /// Encodes under the typing that all fields fit.

@@ -15,6 +15,7 @@ use formats::write::encoder;
 use rustix::fs::Access;
 
 use super::estimate::{Estimate, Parts, Subject, estimate};
+use super::folder::refuse_blocked;
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::keys;
 use super::seal::{accepted, refuse_foreign_certificate, refuse_other_sources};
@@ -215,7 +216,7 @@ pub fn refusals_of_file(
 fn refuse_unfit_file(target: &Path) -> Result<()> {
     refuse_unfit(target)?;
     // The temporary of several files is a directory.
-    if is_index(target) { partitioned::refuse_unfit(target) } else { refuse_taken(target) }
+    if is_index(target) { refuse_blocked(target) } else { refuse_taken(target) }
 }
 
 /// Why nothing would be written in a place, of which is known whether something else than a file is there,

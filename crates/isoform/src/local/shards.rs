@@ -17,15 +17,14 @@ use formats::file::ObjectFile;
 use formats::signal::{files_of, is_index};
 use formats::words::counted;
 
+use super::folder::{Folder, refuse_blocked, taken};
 use super::hash_untold;
 use super::interrupted::undo;
 use super::naming::give_name;
-use super::partitioned::{made_locked, refuse_unfit as refuse_in_the_way};
 use super::publish::{place_certificate, sync_directory, write_synced};
 use super::seal::refuse_foreign_certificate;
 use super::staging::{
-    PART_ENDING, Staging, beside, certificate_path, directory_of, refuse_existing, refuse_missing_directory,
-    refuse_unfit,
+    Staging, certificate_path, directory_of, refuse_existing, refuse_missing_directory, refuse_unfit,
 };
 use super::survey::is_about;
 use super::temporary::{permit_as, refuse_taken_away};
@@ -38,10 +37,8 @@ use crate::failure::{Failure, Result};
 pub struct Sharded {
     /// The index.
     target: PathBuf,
-    path: PathBuf,
+    folder: Folder,
     replace: bool,
-    /// The temporary itself, open, which holds the lock on it.
-    lock: File,
     /// Names of the files beside the index.
     names: Vec<String>,
 }
@@ -55,16 +52,15 @@ impl Sharded {
     pub fn make(target: &Path, replace: bool) -> Result<Self> {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
-        refuse_in_the_way(target)?;
+        refuse_blocked(target)?;
         refuse_foreign_certificate(target, replace)?;
         refuse_missing_directory(directory_of(target), "the target")?;
-        let path = beside(target, PART_ENDING)?;
-        let lock = made_locked(&path, target)?;
-        let sharded = Sharded { target: target.to_owned(), path, replace, lock, names: Vec::new() };
+        let folder = Folder::locked(target)?;
+        let sharded = Sharded { target: target.to_owned(), folder, replace, names: Vec::new() };
         sharded.put_back()?;
         undo(target)?;
         refuse_existing(target, replace)?;
-        sharded.clear()?;
+        sharded.folder.clear(&[sharded.folder.files(), sharded.folder.old()])?;
         Ok(sharded)
     }
 
@@ -83,36 +79,14 @@ impl Sharded {
         Ok(())
     }
 
-    /// Removes all that is in it, and makes the places for new files and former ones anew.
-    fn clear(&self) -> Result<()> {
-        let failed = |error| Failure::io(&self.path, error);
-        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            match path.is_dir() && !path.is_symlink() {
-                true => std::fs::remove_dir_all(&path).map_err(failed)?,
-                false => std::fs::remove_file(&path).map_err(failed)?,
-            }
-        }
-        std::fs::create_dir(self.files()).and_then(|()| std::fs::create_dir(self.old())).map_err(failed)
-    }
-
-    fn files(&self) -> PathBuf {
-        self.path.join("files")
-    }
-
-    /// Where files are that are replaced.
-    fn old(&self) -> PathBuf {
-        self.path.join("old")
-    }
-
     /// The finished index among the files that it tells of.
     pub fn index(&self) -> PathBuf {
-        self.files().join(self.target.file_name().unwrap_or_default())
+        self.folder.files().join(self.target.file_name().unwrap_or_default())
     }
 
     /// The temporary of one file, empty, with the permissions of what it replaces.
     pub fn file(&self, name: &str) -> Result<Staging> {
-        let staging = Staging::in_own(&self.files().join(name))?;
+        let staging = Staging::in_own(&self.folder.files().join(name))?;
         permit_as(&self.target.with_file_name(name), staging.file(), staging.path())?;
         Ok(staging)
     }
@@ -135,7 +109,7 @@ impl Sharded {
         refuse_existing(&self.target, self.replace)?;
         refuse_unfit(&self.target)?;
         self.refuse_taken()?;
-        refuse_taken_away(&self.lock, &self.path)?;
+        refuse_taken_away(self.folder.handle(), self.folder.path())?;
         let left = self.left_behind();
         let placed = place_certificate(&self.target, self.replace, certificate)?;
         let unsynced = self.exchange();
@@ -153,10 +127,10 @@ impl Sharded {
         let places = self.names.iter().map(|name| self.target.with_file_name(name));
         let replaced = std::iter::once(self.target.clone()).chain(places);
         for place in replaced.filter(|place| place.symlink_metadata().is_ok()) {
-            give_name(&place, &self.old().join(place.file_name().unwrap_or_default()), false)?;
+            give_name(&place, &self.folder.old().join(place.file_name().unwrap_or_default()), false)?;
         }
         for name in &self.names {
-            give_name(&self.files().join(name), &self.target.with_file_name(name), false)?;
+            give_name(&self.folder.files().join(name), &self.target.with_file_name(name), false)?;
         }
         let unsynced = sync_directory(&self.target);
         give_name(&self.index(), &self.target, false)?;
@@ -171,24 +145,18 @@ impl Sharded {
         }
         let certificate = read_certificate(&certificate_path(&self.target), None).ok();
         for name in files_of(&ObjectFile::open(&index)?)? {
-            let (place, own) = (self.target.with_file_name(&name), self.files().join(&name));
+            let (place, own) = (self.target.with_file_name(&name), self.folder.files().join(&name));
             let is_ours = || certificate.as_ref().is_some_and(|about| is_certified(&place, &name, about));
             if own.symlink_metadata().is_err() && place.symlink_metadata().is_ok() && is_ours() {
                 give_name(&place, &own, false)?;
             }
         }
-        let failed = |error| Failure::io(&self.path, error);
-        for entry in std::fs::read_dir(self.old()).map_err(failed)? {
+        let failed = |error| Failure::io(self.folder.path(), error);
+        for entry in std::fs::read_dir(self.folder.old()).map_err(failed)? {
             let old = entry.map_err(failed)?;
             let place = self.target.with_file_name(old.file_name());
             give_name(&old.path(), &place, false).map_err(|failure| match failure {
-                Failure::Exists(_) => {
-                    let (shown, place) = (old.path(), place.display());
-                    let shown = shown.display();
-                    Failure::Usage(format!(
-                        "{shown}: was in the place of {place}, which is taken; move it away"
-                    ))
-                }
+                Failure::Exists(_) => taken(&old.path(), &place),
                 other => other,
             })?;
         }
@@ -211,7 +179,7 @@ impl Sharded {
 impl Drop for Sharded {
     fn drop(&mut self) {
         // Nothing can be done about a failure here; the next run clears the leftover.
-        let _ = self.put_back().map(|()| std::fs::remove_dir_all(&self.path));
+        let _ = self.put_back().map(|()| std::fs::remove_dir_all(self.folder.path()));
     }
 }
 

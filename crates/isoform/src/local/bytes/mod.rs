@@ -128,16 +128,15 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let (parts, mut journal) = made;
     let records = Records { counted: parts.totals.bytes, set_aside: 0 };
     progress.begin(Stage::Verifying, size, staging.len() * 2);
-    let (path, workers) = (staging.path(), opened.workers);
-    let read = || prove::read_back(job.to, &parts, records, source.blake3, path, workers, progress);
-    // While the disk takes the bytes: a target gets its name only after both.
-    let (synced, proof) = meanwhile(|| staging.sync(), read)?;
+    staging.sync()?;
+    let proof =
+        prove::read_back(job.to, &parts, records, source.blake3, staging.path(), opened.workers, progress);
     if let Err(Failure::Mismatch(_)) = proof {
         // Parts that are not what they should be are of no use to a later run.
         staging.keep(false);
         journal.keep(false);
     }
-    let proof = proof.and_then(|proof| synced.map(|()| proof))?;
+    let proof = proof?;
     let files = vec![seal::file(&job.source, source, opened.from.media_type())];
     let target = seal::file(&job.target, proof.object, job.to.codec.media_type());
     let mut parameters = seal::with_path(&job.parameters, &job.source);

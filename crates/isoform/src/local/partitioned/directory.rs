@@ -7,20 +7,20 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use coherence::verified::VerifiedWhole;
-use rustix::fs::{CWD, FsWord, Mode, OFlags, RenameFlags, open, renameat_with};
+use rustix::fs::{CWD, FsWord, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::finished::Finished;
 use crate::failure::{Failure, Result};
 use crate::local::directories::Directories;
+use crate::local::folder::{Folder, refuse_blocked, taken};
 use crate::local::interrupted::undo;
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::resume::Identity;
 use crate::local::staging::{
-    FORMER_ENDING, NEW_ENDING, PART_ENDING, beside, certificate_path, directory_of, refuse_existing,
-    refuse_unfit_name,
+    FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit_name,
 };
-use crate::local::temporary::{lock, permit_as};
+use crate::local::temporary::permit_as;
 use crate::local::verify::read_certificate;
 
 /// The way to give something another name: the system call, or what file systems are that know less of it.
@@ -34,12 +34,10 @@ const IDENTITY_BYTES_MAX: u64 = 64 << 10;
 #[derive(Debug)]
 pub struct Directory {
     target: PathBuf,
-    path: PathBuf,
+    folder: Folder,
     replace: bool,
     /// Whether what is finished stays for a later run.
     keep: bool,
-    /// The temporary itself, open, which holds the lock on it.
-    lock: File,
     rename: Rename,
     /// Those above it, which do not stay where it does not.
     _above: Directories,
@@ -60,12 +58,10 @@ impl Directory {
         refuse_existing(target, replace)?;
         refuse_unfit(target)?;
         let above = Directories::make(directory_of(target), std::iter::empty(), "the target")?;
-        let path = beside(target, PART_ENDING)?;
-        let lock = made_locked(&path, target)?;
-        let (target, keep) = (target.to_owned(), resume);
-        let directory = Directory { target, path, replace, keep, lock, rename, _above: above };
+        let (folder, keep) = (Folder::locked(target)?, resume);
+        let directory = Directory { target: target.to_owned(), folder, replace, keep, rename, _above: above };
         let target = &directory.target;
-        permit_as(target, &directory.lock, &directory.path)?;
+        permit_as(target, directory.folder.handle(), directory.folder.path())?;
         directory.put_back()?;
         undo(target)?;
         refuse_existing(target, replace)?;
@@ -94,7 +90,7 @@ impl Directory {
     /// Makes the place for rows anew, and that for the target, unless an earlier run that was typed like this
     /// one left something there. What is given back knows of that.
     pub fn begin(&self, identity: &Identity) -> Result<Finished> {
-        let failed = |error| Failure::io(&self.path, error);
+        let failed = |error| Failure::io(self.folder.path(), error);
         let line = identity.line()?;
         match self.earlier().is_some_and(|found| found.is_like(identity)) {
             true => {
@@ -125,44 +121,36 @@ impl Directory {
 
     /// Removes all that is in it, and makes the places for rows and for the target anew.
     fn clear(&self) -> Result<()> {
-        let failed = |error| Failure::io(&self.path, error);
-        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            match path.is_dir() && !path.is_symlink() {
-                true => std::fs::remove_dir_all(&path).map_err(failed)?,
-                false => std::fs::remove_file(&path).map_err(failed)?,
-            }
-        }
-        let (places, files) = ([self.rows(), self.files(), self.finished()], self.files());
-        places.iter().try_for_each(std::fs::create_dir).map_err(failed)?;
-        let handle = File::open(&files).map_err(failed)?;
+        let files = self.files();
+        self.folder.clear(&[self.rows(), files.clone(), self.finished()])?;
+        let handle = File::open(&files).map_err(|error| Failure::io(&files, error))?;
         permit_as(&self.target, &handle, &files)
     }
 
     /// Where the rows of each partition wait.
     pub fn rows(&self) -> PathBuf {
-        self.path.join("rows")
+        self.folder.path().join("rows")
     }
 
     /// What becomes the target.
     pub fn files(&self) -> PathBuf {
-        self.path.join("files")
+        self.folder.files()
     }
 
     /// Where the journals of finished files are.
     fn finished(&self) -> PathBuf {
-        self.path.join("finished")
+        self.folder.path().join("finished")
     }
 
     /// Where it is told what conversion all this is of.
     fn identity(&self) -> PathBuf {
-        self.path.join("identity")
+        self.folder.path().join("identity")
     }
 
     /// What has the name of the target, or had it, where a run ended before it was known which: unless
     /// certificates list all of it, it is nothing that may be removed.
     fn old(&self) -> PathBuf {
-        self.path.join("old")
+        self.folder.old()
     }
 
     /// Removes all of what becomes the target but these files: a run that was killed when it had put its
@@ -182,7 +170,8 @@ impl Directory {
     /// Waits until all files, and their names, are on the disk: for the whole file system at once, since to
     /// wait for thousands of files one by one takes minutes.
     pub fn sync(&self) -> Result<()> {
-        rustix::fs::syncfs(&self.lock).map_err(|error| Failure::io(&self.path, error.into()))
+        let failed = |error: Errno| Failure::io(self.folder.path(), error.into());
+        rustix::fs::syncfs(self.folder.handle()).map_err(failed)
     }
 
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
@@ -248,7 +237,7 @@ impl Directory {
     /// Fails where the target cannot be moved. A file system of layers tells so before it looks at where that
     /// is to go: nothing takes the place of a directory that holds something, as the temporary does.
     fn refuse_immovable(&self) -> Result<()> {
-        match (self.rename)(&self.target, &self.path, RenameFlags::empty()) {
+        match (self.rename)(&self.target, self.folder.path(), RenameFlags::empty()) {
             Err(Errno::XDEV) => Err(immovable(&self.target)),
             _ => Ok(()),
         }
@@ -281,12 +270,7 @@ impl Directory {
         self.rename_new(&old).or_else(|failure| match failure {
             Failure::Exists(target) => match was_listed(&old, &target) {
                 true => Ok(()),
-                false => {
-                    let (shown, target) = (old.display(), target.display());
-                    Err(Failure::Usage(format!(
-                        "{shown}: was in the place of {target}, which is taken; move it away"
-                    )))
-                }
+                false => Err(taken(&old, &target)),
             },
             other => Err(other),
         })
@@ -296,26 +280,7 @@ impl Directory {
 /// Fails where a directory of partitions cannot have a name, or something else has that of its temporary.
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     refuse_unfit_name(target)?;
-    let path = beside(target, PART_ENDING)?;
-    match path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-        true => Err(Failure::Usage(format!("{}: is in the way and no directory; remove it", path.display()))),
-        false => Ok(()),
-    }
-}
-
-/// Makes the temporary of `target`, where there is none, and locks it. A link that somebody else put there is
-/// not followed.
-pub fn made_locked(path: &Path, target: &Path) -> Result<File> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    loop {
-        std::fs::create_dir_all(path).map_err(|error| Failure::io(path, error))?;
-        match open(path, flags, Mode::empty()).map(File::from) {
-            Ok(opened) if lock(&opened, path, target)? => return Ok(opened),
-            // Another run removed it meanwhile.
-            Ok(_) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(Failure::io(path, error.into())),
-        }
-    }
+    refuse_blocked(target)
 }
 
 /// Whether a rename was refused since the file system knows none that exchanges, or refuses to replace.
@@ -327,7 +292,7 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let finished = || std::fs::read_dir(self.finished()).is_ok_and(|mut found| found.next().is_some());
         // From nothing no later run goes on, and none needs the rows.
-        let left = if self.keep && finished() { self.rows() } else { self.path.clone() };
+        let left = if self.keep && finished() { self.rows() } else { self.folder.path().to_owned() };
         // Nothing can be done about a failure here; the next run clears the leftover.
         let _ = self.put_back().map(|()| std::fs::remove_dir_all(left));
     }
@@ -461,7 +426,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("elsewhere")).unwrap();
         std::fs::write(dir.path().join("elsewhere/kept"), "precious").unwrap();
         std::os::unix::fs::symlink("elsewhere", &part).unwrap();
-        assert!(matches!(made_locked(&part, &out), Err(Failure::Io { path, .. }) if path == part));
+        assert!(matches!(Folder::locked(&out), Err(Failure::Io { path, .. }) if path == part));
         refused();
         assert_eq!(held(dir.path()), ["elsewhere/kept"]);
     }
@@ -557,7 +522,7 @@ mod tests {
             std::fs::create_dir(&out).unwrap();
             std::fs::set_permissions(&out, std::fs::Permissions::from_mode(0o500)).unwrap();
             let directory = finished(dir.path(), true, rename);
-            assert_eq!(directory.path.metadata().unwrap().mode() & 0o777, 0o700);
+            assert_eq!(directory.folder.path().metadata().unwrap().mode() & 0o777, 0o700);
             directory.give_name(b"{}").unwrap();
             assert_eq!(out.metadata().unwrap().mode() & 0o777, 0o700);
         }

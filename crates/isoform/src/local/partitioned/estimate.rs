@@ -12,7 +12,7 @@ use formats::partition::Partitioning;
 use super::finished::Finished;
 use super::rows::{self, Waiting};
 use super::target::Making;
-use super::{across, file_encoder, file_name, styles};
+use super::{across, file_encoder, file_encoders, file_name, styles};
 use crate::failure::{Failure, Result};
 use crate::local::estimate::{Basis, Estimate, Parts};
 use crate::local::{Job, memory, pool};
@@ -94,18 +94,21 @@ fn sample(
         .try_for_each(|path| std::fs::create_dir(path).map_err(|error| Failure::io(path, error)))?;
     let schema = logical_schema(parts.table.schema())?;
     let partitioning = Partitioning::new(parts.table.schema(), &job.partition_by)?;
-    let encoder = file_encoder(job, opened, &partitioning)?;
+    let encoder_of = file_encoders(job, opened, &partitioning)?;
+    let encoder = encoder_of(&[])?;
     let empty = encoder.get().header()?.len() + encoder.get().footer(&[])?.len();
     let ranges: Vec<_> = chosen.iter().map(|part| parts.ranges[*part].clone()).collect();
     let largest = ranges.iter().map(|rows| parts.decoded(rows)).collect::<Result<Vec<_>>>()?;
     let began = Instant::now();
     progress.begin(Stage::Converting, 0, parts.weight_of(chosen));
-    let waiting = rows::cut(parts.table, &ranges, &schema, &partitioning, &set_down, job.workers, progress)?;
+    let waiting =
+        rows::cut(parts.table, (&ranges, &[]), &schema, &partitioning, &set_down, job.workers, progress)?;
     let (across, within) = across(waiting.len(), job.workers);
     let making = Making {
         partitioning: &partitioning,
         schema: &schema,
         encoder: &encoder,
+        encoder_of: &encoder_of,
         write: &job.write,
         // No claim of a sample leaves this place, so it is about no source.
         source: Digest([0; 32]),

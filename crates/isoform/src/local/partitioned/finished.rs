@@ -95,6 +95,7 @@ mod tests {
             path: "k=1".into(),
             file: dir.path().join("rows"),
             rows: Sequence { rows, digest: Digest::default() },
+            places: Vec::new(),
         };
         let finished = |identity: &str| Finished::new(dir.path().to_owned(), identity.into());
         let before = |identity: &str, rows, header: &[u8]| {

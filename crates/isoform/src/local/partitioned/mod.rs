@@ -22,10 +22,10 @@ use formats::cells::logical_schema;
 use formats::jsonl::{Absence, Style, Typing};
 use formats::metadata::lost;
 use formats::open::Opened;
-use formats::partition::Partitioning;
+use formats::partition::{Partitioning, Places};
 use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::job::{Job, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
 use super::journal;
@@ -42,7 +42,6 @@ use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use directory::Directory;
-pub(super) use directory::made_locked;
 pub use directory::refuse_unfit;
 pub use estimate::{estimate, listed};
 use finished::Finished;
@@ -53,6 +52,8 @@ struct Proof {
     whole: VerifiedWhole,
     files: Vec<certificate::File>,
     styles: Vec<ColumnStyle>,
+    /// Where rows stand whose texts are exceptions to these.
+    places: Places,
     schema: Schema,
     /// Parts that an earlier run had finished.
     reused: usize,
@@ -96,10 +97,13 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
             }
         }
     };
-    let Proof { whole, files, styles, schema, reused } = proof;
+    let Proof { whole, files, styles, places, schema, reused } = proof;
     strictly(job, &source.opened, &styles)?;
     let bytes = files.iter().map(|file| file.object.size).sum();
-    let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
+    let mut parameters = rejects::kept(job, &source.opened, &mut rejects)?;
+    if !places.is_empty() {
+        parameters.insert(PLACES.into(), places.to_json());
+    }
     let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
     let sealed = seal(&whole, facts, job.strict)?;
     let vain = journal::in_vain(job.resume, reused, 0);
@@ -148,7 +152,9 @@ fn typed(
         let bytes = table.byte_range(0..table.rows());
         progress.begin(Stage::Converting, size, bytes.end - bytes.start);
         let parts = rows::reading_parts(table);
-        match rows::cut(table, &parts, &schema, &partitioning, &directory.rows(), job.workers, progress) {
+        let wanted = typings(&source.opened, &partitioning).rows_of_exceptions();
+        let read = (&parts[..], &wanted[..]);
+        match rows::cut(table, read, &schema, &partitioning, &directory.rows(), job.workers, progress) {
             Err(Failure::Format(formats::Error::Retype { .. })) if source.opened.can_retype() => {
                 progress.again(&[(Stage::Typing, size)]);
                 profiled(job, source, progress)?;
@@ -166,9 +172,9 @@ fn identity(job: &Job, source: &Source, partitioning: &Partitioning, encoder: &E
     Ok(Identity::under(&styles.to_string(), source, job))
 }
 
-/// Typings of the source as far as they are true of rows that stand elsewhere.
-fn typings(opened: &Opened) -> Typings {
-    opened.typings().without_rows()
+/// Typings of the source, by its rows. The names of directories spell a key alike in all rows.
+fn typings(opened: &Opened, partitioning: &Partitioning) -> Typings {
+    opened.typings().without_rows(&partitioning.columns())
 }
 
 /// Refuses to cut a column of JSON Lines from the one beside it that tells which records leave it out.
@@ -186,12 +192,23 @@ fn refuse_told(opened: &Opened, names: &[String]) -> Result<()> {
     }
 }
 
-/// The encoder of the columns that are in files.
+/// The encoder of the columns that are in files, as if all rows were in one.
 fn file_encoder(job: &Job, opened: &Opened, partitioning: &Partitioning) -> Result<Encoder> {
     refuse_told(opened, &job.partition_by)?;
     let schema = partitioning.rest_schema(opened.table().schema())?;
-    let encoder = encoder(&schema, &typings(opened).project(&partitioning.rest()), &job.write);
+    let encoder = encoder(&schema, &typings(opened, partitioning).project(&partitioning.rest()), &job.write);
     Ok(encoder.map_err(|error| opened.misfit(error))?)
+}
+
+/// Makes the encoders of single files: of each, some rows of the source are exceptions to styles.
+fn file_encoders<'a>(
+    job: &'a Job,
+    opened: &Opened,
+    partitioning: &Partitioning,
+) -> Result<impl Fn(&[(u64, u64)]) -> Result<Encoder> + Sync + use<'a>> {
+    let schema = partitioning.rest_schema(opened.table().schema())?;
+    let typings = typings(opened, partitioning).project(&partitioning.rest());
+    Ok(move |places: &[(u64, u64)]| Ok(encoder(&schema, &typings.moved(places), &job.write)?))
 }
 
 /// The name of the file in the directory of each partition.
@@ -221,14 +238,17 @@ fn made(
     let opened = &source.opened;
     let schema = logical_schema(opened.table().schema())?;
     let partitioning = Partitioning::new(opened.table().schema(), &job.partition_by)?;
-    let encoder = file_encoder(job, opened, &partitioning)?;
+    let encoder_of = file_encoders(job, opened, &partitioning)?;
+    let mut places = Places::default();
+    waiting.iter().for_each(|waiting| places.add(&waiting.path, &waiting.places));
     let name = file_name(&job.write)?;
     let files = directory.files();
     let (across, within) = across(waiting.len(), job.workers);
     let making = target::Making {
         partitioning: &partitioning,
         schema: &schema,
-        encoder: &encoder,
+        encoder: &encoder_of(&[])?,
+        encoder_of: &encoder_of,
         write: &job.write,
         source: source.digest(),
         dir: &files,
@@ -262,15 +282,15 @@ fn made(
     let names = partitioning.names();
     let whole = VerifiedWhole::of_partitions(&schema, names, partitions, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
-    let styles = styles(opened, &partitioning, &encoder)?;
-    Ok(Proof { whole, files, styles, schema, reused })
+    let styles = styles(opened, &partitioning, &file_encoder(job, opened, &partitioning)?)?;
+    Ok(Proof { whole, files, styles, places, schema, reused })
 }
 
 /// How text spells each column, for the certificate: in the files where they are text, else in the source;
 /// and how the names of directories spell theirs.
 fn styles(opened: &Opened, partitioning: &Partitioning, encoder: &Encoder) -> Result<Vec<ColumnStyle>> {
     let schema = opened.table().schema();
-    let source = if opened.format.is_text() { typings(opened) } else { Typings::Native };
+    let source = if opened.format.is_text() { typings(opened, partitioning) } else { Typings::Native };
     let mut styles = source.styles(schema)?;
     let rest = partitioning.rest();
     let outside = source.project(&rest);
@@ -288,6 +308,18 @@ fn styles(opened: &Opened, partitioning: &Partitioning, encoder: &Encoder) -> Re
         styles[column].style.insert(PARTITION_STYLE.into(), partitioning.record(at)?);
     }
     Ok(styles)
+}
+
+/// The parameter of a certificate that tells where rows stand whose texts are exceptions to styles, which are
+/// told by rows of the source.
+pub const PLACES: &str = "rowsOfExceptions";
+
+/// The rows that a certificate tells so.
+///
+/// # Errors
+/// A record that is none.
+pub fn places(parameters: &Map<String, Value>) -> Result<Places> {
+    Ok(parameters.get(PLACES).map_or(Ok(Places::default()), Places::from_json)?)
 }
 
 /// Member of a column's style that says how the names of directories spell its values.

@@ -32,12 +32,16 @@ pub struct Waiting {
     pub file: PathBuf,
     /// What they were when they were decoded from the source.
     pub rows: Sequence,
+    /// Of those whose texts are exceptions to styles, the number in the source and here.
+    pub places: Vec<(u64, u64)>,
 }
 
 /// One partition while rows are added.
 struct Growing {
     file: PathBuf,
     digester: SequenceDigester,
+    rows: u64,
+    places: Vec<(u64, u64)>,
 }
 
 /// The parts in which a table is read to be cut.
@@ -45,11 +49,11 @@ pub fn reading_parts(source: &dyn TableSource) -> Vec<Range<u64>> {
     geometry::cut(source.rows(), Some(PART_ROWS), &Geometry::READING, |rows| source.byte_range(rows))
 }
 
-/// Cuts the rows of these parts of a table by partition into files of `dir`. What is given back is in the
-/// order of paths.
+/// Cuts the rows of these parts of a table by partition into files of `dir`, and notes where `wanted` ones
+/// come, which ascend. What is given back is in the order of paths.
 pub fn cut(
     source: &dyn TableSource,
-    parts: &[Range<u64>],
+    (parts, wanted): (&[Range<u64>], &[u64]),
     schema: &Schema,
     partitioning: &Partitioning,
     dir: &Path,
@@ -62,7 +66,7 @@ pub fn cut(
     let make = |index: usize| {
         let rows = parts[index].clone();
         let watch = share(source, &rows, progress);
-        group(source, rows, partitioning, Some(encoder), schema, &watch).map_err(stopped)
+        group(source, rows, partitioning, Some(encoder), wanted, schema, &watch).map_err(stopped)
     };
     let header = encoder.header()?;
     pool::in_order(workers, parts.len(), make, |_, groups: Vec<Group>| {
@@ -74,19 +78,22 @@ pub fn cut(
                     check_count(count + 1, schema.columns(), partitioning)?;
                     let file = dir.join(count.to_string());
                     std::fs::write(&file, &header).map_err(|error| Failure::io(&file, error))?;
-                    place.insert(Growing { file, digester: SequenceDigester::new(schema) })
+                    let digester = SequenceDigester::new(schema);
+                    place.insert(Growing { file, digester, rows: 0, places: Vec::new() })
                 }
             };
             known.digester.push(&group.rows);
+            known.places.extend(group.places.iter().map(|(row, place)| (*row, known.rows + place)));
+            known.rows += group.rows.len() as u64;
             append(&known.file, |file| group.bytes.each(file))?;
         }
         Ok(())
     })?;
     let footer = encoder.footer(&[])?;
     let mut waiting = Vec::with_capacity(growing.len());
-    for (path, Growing { file, digester }) in growing {
+    for (path, Growing { file, digester, places, .. }) in growing {
         append(&file, |file| file(&footer))?;
-        waiting.push(Waiting { path, file, rows: digester.finish() });
+        waiting.push(Waiting { path, file, rows: digester.finish(), places });
     }
     Ok(waiting)
 }
@@ -124,7 +131,7 @@ pub fn sequences(
     let make = |index: usize| {
         let rows = parts[index].clone();
         let watch = share(source, &rows, progress);
-        group(source, rows, partitioning, None, schema, &watch).map_err(stopped)
+        group(source, rows, partitioning, None, &[], schema, &watch).map_err(stopped)
     };
     pool::in_order(workers, parts.len(), make, |_, groups: Vec<Group>| {
         for group in groups {

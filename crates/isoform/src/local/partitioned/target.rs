@@ -32,14 +32,20 @@ use crate::local::temporary::create_beside;
 use crate::local::{hash_parts, pool, stopped, unreadable};
 use crate::progress::Progress;
 
+/// Makes the encoder of a file in which rows stand that are exceptions to styles: each by its number in the
+/// source and in the file.
+pub type EncoderOf<'a> = dyn Fn(&[(u64, u64)]) -> Result<Encoder> + Sync + 'a;
+
 /// What all partitions of a conversion share.
 pub struct Making<'a> {
     /// How the table is partitioned.
     pub partitioning: &'a Partitioning,
     /// Schema of the whole content.
     pub schema: &'a Schema,
-    /// Encoder of the columns that are in files.
+    /// Encoder of the columns that are in files, for a partition without rows that are exceptions to styles.
     pub encoder: &'a Encoder,
+    /// That for one with such rows.
+    pub encoder_of: &'a EncoderOf<'a>,
     /// How files are written.
     pub write: &'a WriteOptions,
     /// Digest of the source.
@@ -94,11 +100,13 @@ impl Making<'_> {
         let folder = self.dir.join(&waiting.path);
         std::fs::create_dir_all(&folder).map_err(|error| Failure::io(&folder, error))?;
         let path = folder.join(self.name);
-        let before = self.before(waiting, &ranges, &path)?;
+        let own = self.own_encoder(waiting)?;
+        let encoder = own.as_ref().unwrap_or(self.encoder);
+        let before = self.before(waiting, &ranges, encoder, &path)?;
         let written = match before {
             Some(parts) => Written { ranges, parts, before: true },
             None => {
-                let parts = self.write_parts(rows.as_ref(), &ranges, &path)?;
+                let parts = self.write_parts(rows.as_ref(), &ranges, encoder, &path)?;
                 self.finished.add(waiting, &parts)?;
                 Written { ranges, parts, before: false }
             }
@@ -108,9 +116,21 @@ impl Making<'_> {
         Ok(written)
     }
 
+    /// The encoder of a partition in which rows are exceptions to their styles: these are of this file alone.
+    fn own_encoder(&self, waiting: &Waiting) -> Result<Option<Encoder>> {
+        let places = Some(&waiting.places[..]).filter(|places| !places.is_empty());
+        places.map(self.encoder_of).transpose()
+    }
+
     /// The parts of a file that an earlier run finished.
-    fn before(&self, waiting: &Waiting, ranges: &[Range<u64>], path: &Path) -> Result<Option<Vec<Entry>>> {
-        let encoder = keyed_encoder(self.encoder.get(), self.partitioning);
+    fn before(
+        &self,
+        waiting: &Waiting,
+        ranges: &[Range<u64>],
+        encoder: &Encoder,
+        path: &Path,
+    ) -> Result<Option<Vec<Entry>>> {
+        let encoder = keyed_encoder(encoder.get(), self.partitioning);
         let entries = self.finished.before(waiting, path, &encoder.header()?)?;
         let same = |(entry, rows): (&Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
         let fit =
@@ -132,7 +152,9 @@ impl Making<'_> {
         let file = Arc::new(ObjectFile::open(&path)?);
         let placed: Vec<_> = parts.iter().map(placed).collect();
         let (lie, listener) = ((0, placed.as_slice()), self.progress.listener());
-        let target = open_written(file.clone(), self.write, self.encoder, lie, &listener);
+        let own = self.own_encoder(waiting)?;
+        let encoder = own.as_ref().unwrap_or(self.encoder);
+        let target = open_written(file.clone(), self.write, encoder, lie, &listener);
         let target = target.and_then(|target| {
             target.check_structure()?;
             keyed_source(target, self.partitioning, &waiting.path)
@@ -169,9 +191,15 @@ impl Making<'_> {
         })
     }
 
-    fn write_parts(&self, rows: &dyn TableSource, ranges: &[Range<u64>], path: &Path) -> Result<Vec<Entry>> {
+    fn write_parts(
+        &self,
+        rows: &dyn TableSource,
+        ranges: &[Range<u64>],
+        encoder: &Encoder,
+        path: &Path,
+    ) -> Result<Vec<Entry>> {
         let failed = |error| Failure::io(path, error);
-        let encoder = keyed_encoder(self.encoder.get(), self.partitioning);
+        let encoder = keyed_encoder(encoder.get(), self.partitioning);
         let mut file = create_beside(path)?;
         let mut outlet = Outlet::new(encoder.member());
         let header = encoder.header()?;
@@ -260,6 +288,7 @@ mod tests {
             partitioning: &partitioning,
             schema: &schema,
             encoder: &encoder(&rest, &Typings::Native, &write).unwrap(),
+            encoder_of: &|_| Err(Failure::bug("no row is an exception")),
             write: &write,
             source: Digest::default(),
             dir: dir.path(),
@@ -272,7 +301,7 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("part-0.csv"), text).unwrap();
         let rows = Sequence { rows: 1, digest: Digest::default() };
-        let waiting = Waiting { path: "k=1".into(), file: dir.path().join("rows"), rows };
+        let waiting = Waiting { path: "k=1".into(), file: dir.path().join("rows"), rows, places: Vec::new() };
         let content = TableDigester::new(&schema).finish();
         let content = PartContent { units: 1, ..content };
         let (bytes, digest, sidecar) = (2..text.len() as u64, Digest::default(), Vec::new());

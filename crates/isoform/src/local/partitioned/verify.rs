@@ -19,11 +19,12 @@ use formats::open::{OpenOptions, open_recorded};
 use formats::partition::{Partitioning, keyed_source};
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
+use formats::typings::moved_styles;
 use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
 use super::directory::{below, files_below};
-use super::{PARTITION_STYLE, rows, target};
+use super::{PARTITION_STYLE, places, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::memory::readers_of_table;
 use crate::local::plan::retyped_on;
@@ -193,6 +194,9 @@ fn read(
     let rest: Vec<_> = partitioning.rest().into_iter().filter_map(|column| columns.get(column)).collect();
     let names: Vec<String> = rest.iter().map(|column| column.name.clone()).collect();
     let styles: Vec<Map<String, Value>> = rest.iter().map(|column| column.style.clone()).collect();
+    let places = places(&predicate.conversion.parameters)?;
+    // Certificates of earlier versions have exceptions in no style.
+    let without = if places.is_empty() { styles.clone() } else { moved_styles(&styles, &[])? };
     let mut known: Option<Schema> = None;
     let (format, recorded) = recorded_table(predicate)?;
     let (mut leaves, mut rows, mut sequences) = (BTreeMap::new(), 0, BTreeMap::new());
@@ -201,7 +205,12 @@ fn read(
         let object = Arc::new(ObjectFile::open(&target.join(file))?);
         let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&options.spool_dir) };
         let (path_of_file, media) = (object.path().to_owned(), (format, &recorded));
-        let table = open_recorded(object, media, &names, &styles, options.row_bytes_max, spool);
+        let own = match places.at(path) {
+            [] => None,
+            rows => Some(moved_styles(&styles, rows)?),
+        };
+        let styles = own.as_ref().unwrap_or(&without);
+        let table = open_recorded(object, media, &names, styles, options.row_bytes_max, spool);
         let table = table.map_err(stopped)?;
         let workers = readers_of_table(table.as_ref(), format, &path_of_file, machine)?;
         let table = keyed_source(table, partitioning, path)?;

@@ -399,14 +399,14 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let converted = started.1.elapsed();
     let made = target.path();
     progress.begin(Stage::Verifying, size, size + target.len());
-    let read = || prove::read_back(job, &opened, &parts, source::digest_of(&source), &made, progress);
-    let (synced, proof) = meanwhile(|| target.sync(), read)?;
+    target.sync()?;
+    let proof = prove::read_back(job, &opened, &parts, source::digest_of(&source), &made, progress);
     if let Err(Failure::Mismatch(_)) = proof {
         // Parts that are not what they should be are of no use to a later run.
         target.give_up();
         journal.iter_mut().for_each(|journal| journal.keep(false));
     }
-    let proof = proof.and_then(|proof| synced.map(|()| proof))?;
+    let proof = proof?;
     let steps = match &opened.led {
         None => Vec::new(),
         Some(led) => led.finished(job, &opened, &made, progress)?,

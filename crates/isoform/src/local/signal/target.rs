@@ -60,8 +60,7 @@ impl Target {
         }
     }
 
-    /// Waits until the bytes are on the disk, where those of several files are since each was made. They are
-    /// read back meanwhile: a target gets its name only after both.
+    /// Waits until the bytes are on the disk, where those of several files are since each was made.
     pub fn sync(&self) -> Result<()> {
         match self {
             Target::File(staging, _) => staging.sync(),

@@ -1,0 +1,108 @@
+//! Provides where rows of a table stand in its partitions: those whose texts are exceptions to the styles of
+//! their columns, which are kept by row.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+
+/// Rows by the paths of their partitions: pairs of the number in the table and in the partition, both counted
+/// from 0 and ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Places(BTreeMap<String, Vec<(u64, u64)>>);
+
+impl Places {
+    /// Whether no row is among them.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds the rows of a partition.
+    pub fn add(&mut self, path: &str, rows: &[(u64, u64)]) {
+        if !rows.is_empty() {
+            self.0.insert(path.to_owned(), rows.to_vec());
+        }
+    }
+
+    /// The rows of the partition at this path.
+    pub fn at(&self, path: &str) -> &[(u64, u64)] {
+        self.0.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows of the partition that this file is of, wherever its directory lies.
+    pub(crate) fn of_file(&self, file: &Path) -> &[(u64, u64)] {
+        let names = file.parent().into_iter().flat_map(Path::components).rev();
+        let mut path = String::new();
+        let paths = names.map_while(|name| {
+            let name = name.as_os_str().to_str()?;
+            path = if path.is_empty() { name.to_owned() } else { format!("{name}/{path}") };
+            Some(path.clone())
+        });
+        paths.take(self.depth()).find_map(|path| self.0.get(&path)).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many directories a path has at most.
+    fn depth(&self) -> usize {
+        self.0.keys().map(|path| path.split('/').count()).max().unwrap_or(0)
+    }
+
+    /// The record of them in a certificate.
+    pub fn to_json(&self) -> Value {
+        json!(self.0)
+    }
+
+    /// Those of such a record.
+    ///
+    /// # Errors
+    /// A record that is none.
+    pub fn from_json(record: &Value) -> Result<Self> {
+        let found: BTreeMap<String, Vec<(u64, u64)>> = serde_json::from_value(record.clone())
+            .map_err(|error| Error::Misuse(format!("the recorded rows of partitions: {error}")))?;
+        let ascend =
+            |rows: &Vec<(u64, u64)>| rows.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 < two[1].1);
+        match found.values().all(ascend) {
+            true => Ok(Places(found)),
+            false => Err(Error::Misuse("the recorded rows of partitions are not in their order".into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Places {
+        let mut places = Places::default();
+        places.add("a=1/b=x", &[(3, 0), (9, 2)]);
+        places.add("a=2/b=x", &[(4, 0)]);
+        places.add("a=3/b=x", &[]);
+        places
+    }
+
+    #[test]
+    fn places_are_recorded() {
+        let record = places().to_json();
+        assert_eq!(record, json!({ "a=1/b=x": [[3, 0], [9, 2]], "a=2/b=x": [[4, 0]] }));
+        assert_eq!(Places::from_json(&record).unwrap(), places());
+        for wrong in [
+            json!([]),
+            json!({ "k=1": [[1]] }),
+            json!({ "k=1": [[1, 0], [2, 0]] }),
+            json!({ "k=1": [[2, 0], [1, 1]] }),
+        ] {
+            assert!(Places::from_json(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_of_the_partition_that_its_directories_tell() {
+        let of_file = |file: &str| places().of_file(Path::new(file)).len();
+        assert_eq!(of_file("a=1/b=x/part-0.jsonl"), 2);
+        assert_eq!(of_file("/data/a=2/a=1/b=x/other"), 2);
+        for file in ["b=x/part-0.jsonl", "a=1/b=x", "a=3/b=x/part-0.jsonl", "a=1/b=x/c=1/part-0.jsonl", ""] {
+            assert_eq!(of_file(file), 0, "{file}");
+        }
+    }
+}
