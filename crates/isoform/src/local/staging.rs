@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
@@ -183,7 +184,13 @@ pub struct Staging {
     replace: Replace,
     /// Finished parts of an earlier run that were not as it had noted them.
     damaged: usize,
+    /// Bytes that the disk was not told to take yet, and a thread that waits until it has taken others.
+    untaken: u64,
+    taking: Option<JoinHandle<std::io::Result<()>>>,
 }
+
+/// Bytes of a target that the disk is told to take while more are made, so that little is left to wait for.
+const TAKEN_BYTES: u64 = 32 << 20;
 
 impl Staging {
     /// Opens the temporary of `target` and locks it.
@@ -205,7 +212,17 @@ impl Staging {
         let path = beside(target, PART_ENDING)?;
         let file = open_alone(&path, target, "the target", resume)?;
         let (target, len) = (target.to_owned(), 0);
-        let mut staging = Staging { target, path, file, len, keep: resume, replace, damaged: 0 };
+        let mut staging = Staging {
+            target,
+            path,
+            file,
+            len,
+            keep: resume,
+            replace,
+            damaged: 0,
+            untaken: 0,
+            taking: None,
+        };
         undo(&staging.target)?;
         permit_as(&staging.target, &staging.file, &staging.path)?;
         staging.len = staging.file.metadata().map_err(|error| Failure::io(&staging.path, error))?.len();
@@ -216,7 +233,17 @@ impl Staging {
     pub(super) fn in_own(path: &Path) -> Result<Self> {
         let file = File::create_new(path).map_err(|error| Failure::io(path, error))?;
         let (target, path) = (path.to_owned(), path.to_owned());
-        Ok(Staging { target, path, file, len: 0, keep: true, replace: Replace::Nothing, damaged: 0 })
+        Ok(Staging {
+            target,
+            path,
+            file,
+            len: 0,
+            keep: true,
+            replace: Replace::Nothing,
+            damaged: 0,
+            untaken: 0,
+            taking: None,
+        })
     }
 
     /// The open temporary.
@@ -256,7 +283,24 @@ impl Staging {
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|error| Failure::io(&self.path, error))?;
         self.len += bytes.len() as u64;
+        self.untaken += bytes.len() as u64;
+        if self.untaken >= TAKEN_BYTES && self.taking.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.taken()?;
+            let file = self.file.try_clone().map_err(|error| Failure::io(&self.path, error))?;
+            self.taking = Some(std::thread::spawn(move || file.sync_data()));
+            self.untaken = 0;
+        }
         Ok(())
+    }
+
+    /// Waits for the thread that waits for the disk, if there is one. An error of the disk is told once, and
+    /// so to that thread alone.
+    fn taken(&mut self) -> Result<()> {
+        match self.taking.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(done)) => done.map_err(|error| Failure::io(&self.path, error)),
+            Some(Err(_)) => Err(Failure::bug("a thread that waited for the disk died")),
+        }
     }
 
     /// Puts bytes in place of those at the beginning, of which there are as many.
@@ -293,7 +337,8 @@ impl Staging {
     }
 
     /// Waits until the bytes are on the disk.
-    pub fn sync(&self) -> Result<()> {
+    pub fn sync(&mut self) -> Result<()> {
+        self.taken()?;
         self.file.sync_all().map_err(|error| Failure::io(&self.path, error))
     }
 
@@ -314,6 +359,8 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
+        // The thread holds the lock too. What was not published need not be on the disk.
+        let _ = self.taken();
         // From nothing no later run goes on.
         if !self.keep || is_empty(&self.file) {
             remove_own(&self.file, &self.path);

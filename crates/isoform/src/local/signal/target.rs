@@ -61,7 +61,7 @@ impl Target {
     }
 
     /// Waits until the bytes are on the disk, where those of several files are since each was made.
-    pub fn sync(&self) -> Result<()> {
+    pub fn sync(&mut self) -> Result<()> {
         match self {
             Target::File(staging, _) => staging.sync(),
             Target::Shards(..) => Ok(()),
