@@ -104,6 +104,24 @@ def test_a_damaged_column_chunk_of_parquet_is_named(isoform, tmp_path):
         assert re.search(r"record \d+,", done.err) and not OF_CODE.search(done.err), done.err
 
 
+def test_lists_of_a_damaged_column_chunk_do_not_lead_into_the_next(isoform, tmp_path):
+    """Levels that begin more or fewer rows than the row group has are refused, and never taken for other rows."""
+    whole, bad, target = tmp_path / "whole.parquet", tmp_path / "bad.parquet", tmp_path / "out.arrow"
+    table = pa.table({"n": [[n] * (n % 4) for n in range(200)]})
+    pq.write_table(table, whole, row_group_size=100, compression="none", use_dictionary=False)
+    start, refused = pq.read_metadata(whole).row_group(0).column(0).data_page_offset, 0
+    for at in range(start + 60, start + 100, 3):
+        bad.write_bytes(whole.read_bytes())
+        harness.flip(bad, at, bit=at % 8)
+        done = isoform("convert", bad, target, "--force")
+        assert done.code in (0, 9), f"byte {at - start} of the chunk: {done.err}"
+        if done.code == 9:
+            refused += "row group has 100" in done.err
+        else:
+            assert pa.ipc.open_file(str(target)).read_all().to_pylist() == pq.read_table(bad).to_pylist(), at
+    assert refused >= 3
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "arrow", "avro", "png", "jpg", "wav", "npy", "gguf", "gz", "zst", "csv.xz"])
 def test_an_empty_file_is_told_as_such(isoform, tmp_path, ending):
     (tmp_path / f"e.{ending}").write_bytes(b"")

@@ -166,24 +166,30 @@ impl ParquetSource {
         normal::batch(&batch, &self.schema).map_err(|error| error.rows_before(rows.start))
     }
 
-    /// An error of these rows, naming the column that alone gives one too, and where its bytes begin.
+    /// An error of these rows, naming the column of a row group that alone gives one too, and where its bytes
+    /// begin.
     fn blamed(&self, error: Error, rows: Range<u64>) -> Error {
         let Error::Malformed { format: NAME, .. } = error else { return error };
         let error = error.at_row(rows.start + 1);
-        let count = usize::try_from(rows.end - rows.start).unwrap_or(BATCH_ROWS).min(BATCH_ROWS);
         let columns = self.reader.parquet_schema();
-        let fails = |leaf: &usize| {
-            let (groups, wanted) = self.wanted(&rows);
-            let mask = ProjectionMask::leaves(columns, [*leaf]);
+        let fails = |rows: &Range<u64>, leaf: usize| {
+            let count = usize::try_from(rows.end - rows.start).unwrap_or(BATCH_ROWS).min(BATCH_ROWS);
+            let (groups, wanted) = self.wanted(rows);
+            let mask = ProjectionMask::leaves(columns, [leaf]);
             let read = guarded(NAME, || {
                 let mut reader = rows_of(groups, &self.held, mask, count, wanted).map_err(malformed)?;
                 reader.try_for_each(|batch| batch.map(drop)).map_err(|error| undecoded(0, count, &error))
             });
             read.is_err()
         };
-        let group = self.reader.metadata().row_groups().get(self.groups(&rows).start);
-        let Some((group, leaf)) = group.zip((0..columns.num_columns()).find(fails)) else { return error };
-        error.in_column(&columns.column(leaf).path().string()).or_at(group.column(leaf).byte_range().0)
+        for number in self.groups(&rows) {
+            let within = self.starts[number].max(rows.start)..self.starts[number + 1].min(rows.end);
+            if let Some(leaf) = (0..columns.num_columns()).find(|leaf| fails(&within, *leaf)) {
+                let at = self.reader.metadata().row_group(number).column(leaf).byte_range().0;
+                return error.in_column(&columns.column(leaf).path().string()).or_at(at);
+            }
+        }
+        error
     }
 
     /// The row groups with these rows, and which of theirs they are.
