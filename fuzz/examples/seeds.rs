@@ -13,20 +13,21 @@ use coherence::certificate::{self, ColumnStyle, Facts, File};
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Model, TableDigester};
 use coherence::digest::{Digest, ObjectHasher};
+use coherence::sample::SampleType;
 use coherence::statement::{Execution, Tool};
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use ed25519_dalek::SigningKey;
-use formats::bytes::{CODECS, Settings};
+use formats::bytes::{CODECS, Settings as Packed};
 use formats::carry::Carrier;
 use formats::conformance::{sample, write};
-use formats::image::ImageFormat;
+use formats::file::ObjectFile;
+use formats::image::{Channels, IMAGE_FORMATS, Image, ImageFormat, Settings, decode, encode, fit};
 use formats::oracle::{array_seeds, sound_seeds};
 use formats::registry::{FORMATS, Format, Wrapping};
 use formats::signal::SignalFormat;
 use formats::typings::Typings;
 use formats::write::{Compression, Encoder, WriteOptions, encoder};
-// Instrumented libraries report to libFuzzer, wherever they are linked.
-use fuzz as _;
+use fuzz::targets;
 use serde_json::Map;
 
 type Done = Result<(), Box<dyn Error>>;
@@ -51,16 +52,17 @@ struct Corpus(PathBuf);
 
 impl Corpus {
     /// A seed is named by its digest, as libFuzzer names what it finds.
-    fn add(&self, target: &str, bytes: &[u8]) -> Done {
+    fn add(&self, target: &str, bytes: &[u8]) -> Result<PathBuf, Box<dyn Error>> {
         let folder = self.0.join(target);
         std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join(&Digest::blake3(bytes).to_string()[..16]), bytes)?;
-        Ok(())
+        let path = folder.join(&Digest::blake3(bytes).to_string()[..16]);
+        std::fs::write(&path, bytes)?;
+        Ok(path)
     }
 
     /// A seed behind a byte with which its oracle makes choices.
     fn chosen(&self, target: &str, choice: &[u8], bytes: &[u8]) -> Done {
-        self.add(target, &[choice, bytes].concat())
+        self.add(target, &[choice, bytes].concat()).map(drop)
     }
 
     /// A file of a format, for all targets that such a file can tell something.
@@ -73,14 +75,13 @@ impl Corpus {
             Format::Csv | Format::Tsv => {
                 self.chosen("csv_parts", &[if format == Format::Tsv { 0x12 } else { 2 }, 0], bytes)?;
                 self.chosen("spool", &[0], bytes)?;
-                self.add("csv", bytes)
+                self.add(format.name(), bytes).map(drop)
             }
             Format::JsonLines => {
                 self.add("jsonl_parts", bytes)?;
-                self.add("jsonl", bytes)
+                self.add("jsonl", bytes).map(drop)
             }
-            Format::ArrowFile | Format::ArrowStream => self.add("arrow", bytes),
-            Format::Parquet | Format::Avro => self.add(format.name(), bytes),
+            _ => self.add(format.name(), bytes).map(drop),
         }
     }
 }
@@ -92,24 +93,43 @@ fn main() -> Done {
     };
     let corpus = Corpus(corpus.into());
     files(&corpus, Path::new(&testdata))?;
+    for entry in std::fs::read_dir("media-types")? {
+        corpus.add("media_types", &std::fs::read(entry?.path())?)?;
+    }
+    for format in IMAGE_FORMATS.into_iter().filter(|format| format.is_written()) {
+        for picture in pictures() {
+            let settings = Settings { effort: format.effort().map(|_| 0), ..Settings::new(format) };
+            if let Ok(bytes) = fit(&picture, format).and_then(|fitted| encode(&fitted, &settings)) {
+                image(&corpus, &bytes)?;
+            }
+        }
+    }
     for format in FORMATS {
         for codec in codecs(format) {
             tables(&corpus, format, codec)?;
         }
     }
     for (index, codec) in (0..).zip(CODECS) {
-        let settings = Settings::new(codec, None)?;
+        let settings = Packed::new(codec, None)?;
         for length in [0, 10, 900] {
             let content = formats::bytes::conformance::sample(7, length);
             let object = formats::bytes::conformance::encode(settings, &content, &[length / 3])?;
             corpus.chosen("bytes", &[index], &object)?;
+            corpus.add(codec.name(), &object)?;
         }
+    }
+    let map = r#"{"x":"a.safetensors","y":"b.safetensors"}"#;
+    for metadata in ["", r#""metadata":{"total_size":6,"a":"b","c":[1]},"#] {
+        corpus.add("index", format!(r#"{{{metadata}"weight_map":{map}}}"#).as_bytes())?;
     }
     for seed in array_seeds()? {
         corpus.add("arrays", &seed)?;
+        if let Some((which, bytes)) = seed.split_first() {
+            corpus.add(SignalFormat::ALL[usize::from(*which)].name(), bytes)?;
+        }
     }
     for seed in sound_seeds()? {
-        corpus.add("sound", &seed)?;
+        sound(&corpus, &seed)?;
     }
     for column in COLUMNS {
         corpus.chosen("typing", &[0], column.as_bytes())?;
@@ -124,7 +144,36 @@ fn main() -> Done {
     }
     let styles = Typings::Fields(Typings::Native.fields(&schema)?);
     corpus.chosen("record", &[1], styles.record(&schema)?.unwrap_or_default().as_bytes())?;
-    certificates(&corpus)
+    certificates(&corpus)?;
+    for (name, _) in targets() {
+        let seeds = std::fs::read_dir(corpus.0.join(name)).map_err(|_| format!("{name} has no seed"))?;
+        println!("{name}: {} seeds", seeds.count());
+    }
+    Ok(())
+}
+
+/// An image, for all targets that it can tell something.
+fn image(corpus: &Corpus, bytes: &[u8]) -> Done {
+    corpus.add("image", bytes)?;
+    let Some(format) = ImageFormat::of_bytes(bytes) else { return Ok(()) };
+    corpus.add(format.name(), bytes)?;
+    let attributes = decode(format, bytes, 64 << 20).map_or(Vec::new(), |image| image.attributes);
+    for (key, value) in attributes {
+        let choice = ["exif", "icc", "xmp"].iter().position(|known| *known == key);
+        if let Some(choice) = choice {
+            corpus.chosen("attributes", &[u8::try_from(choice)?], &value)?;
+        }
+    }
+    Ok(())
+}
+
+/// A sound, for all targets that it can tell something.
+fn sound(corpus: &Corpus, bytes: &[u8]) -> Done {
+    let path = corpus.add("sound", bytes)?;
+    match SignalFormat::of_file(&ObjectFile::open(&path)?)? {
+        Some(format) => corpus.add(format.name(), bytes).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Every file below a folder whose name tells a format.
@@ -142,12 +191,31 @@ fn files(corpus: &Corpus, folder: &Path) -> Done {
             .extension()
             .is_some_and(|ending| ImageFormat::named(&ending.to_string_lossy()).is_some())
         {
-            corpus.add("image", &std::fs::read(&path)?)?;
+            image(corpus, &std::fs::read(&path)?)?;
         } else if SignalFormat::of_name(&path).is_some_and(SignalFormat::is_sound) {
-            corpus.add("sound", &std::fs::read(&path)?)?;
+            sound(corpus, &std::fs::read(&path)?)?;
         }
     }
     Ok(())
+}
+
+/// Small images of each kind of channels.
+fn pictures() -> Vec<Image> {
+    let picture = |channels: Channels, sample: SampleType| {
+        let count = 6 * 5 * channels.count() * sample.width();
+        let samples = (0..count).map(|at| (at * at / 3 % 251) as u8).collect();
+        let (attributes, ignored, declared) = (Vec::new(), Vec::new(), None);
+        let plain = Image { width: 6, height: 5, channels, sample, samples, attributes, ignored, declared };
+        let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
+        [Image { attributes: vec![("exif".to_owned(), exif)], ..plain.clone() }, plain]
+    };
+    let channels = [Channels::Gray, Channels::Rgb, Channels::Rgba];
+    let samples = [SampleType::U8, SampleType::U16];
+    channels
+        .into_iter()
+        .flat_map(|channels| samples.map(|sample| picture(channels, sample)))
+        .flatten()
+        .collect()
 }
 
 fn codecs(format: Format) -> &'static [&'static str] {
@@ -221,5 +289,5 @@ fn certificates(corpus: &Corpus) -> Done {
     };
     let bundle = certificate::sign(&whole, facts, &SigningKey::from_bytes(&[7; 32]))?;
     corpus.add("certificate", &bundle.to_bytes())?;
-    corpus.add("certificate", bundle.unverified_payload())
+    corpus.add("certificate", bundle.unverified_payload()).map(drop)
 }

@@ -697,6 +697,25 @@ def test_a_budget_that_leaves_no_room_is_exact(isoform, tmp_path):
     assert run["verdict"] == "EXACT"
 
 
+def test_values_of_gguf_are_left_out_of_safetensors_where_that_is_said(isoform, tmp_path):
+    source, target = tmp_path / "m.gguf", tmp_path / "m.safetensors"
+    writer = gguf.GGUFWriter(source, "llama")
+    writer.add_uint32("layers", 3)
+    writer.add_tensor("w", np.arange(64, dtype="<f4"))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    told = isoform("convert", source, target).expect(9).err
+    assert 'safetensors cannot hold gguf/layers; leave it out with --drop metadata' in told, told
+    told = isoform("convert", source, target, "--drop", "metadata").expect(0).out
+    assert "dropped: gguf/layers" in told and "general.architecture" not in told, told
+    assert np.array_equal(safetensors.numpy.load_file(target)["w"], np.arange(64, dtype="<f4"))
+    with safe_open(target, "np") as found:
+        assert found.metadata() == {"general.architecture": "llama"}
+    isoform("verify", target).expect(0)
+
+
 @pytest.mark.parametrize("ending", ["safetensors", "gguf"])
 def test_a_killed_conversion_goes_on_from_its_finished_parts(isoform, tmp_path, ending):
     source, target = tmp_path / "x.npz", tmp_path / f"y.{ending}"

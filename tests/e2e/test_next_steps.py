@@ -2,7 +2,11 @@
 
 import gzip
 import os
+import random
+import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import harness
@@ -51,6 +55,81 @@ def test_a_binary_file_that_is_cut_says_where_and_what_to_do(isoform, tmp_path, 
     done = isoform("convert", bad, target).expect(9)
     assert bad.name in done.err and "byte " in done.err and DAMAGED in done.err, done.err
     assert len(done.err.strip().splitlines()) == 1 and "\\n" not in done.err
+
+
+# What libraries say in their own code.
+OF_CODE = re.compile(r"Parquet (argument )?error|External|unwrap|not implemented|panic|gave up: |EOF:|NYI:|Arrow:")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "arrows"])
+def test_a_flipped_bit_is_told_with_its_place_and_not_in_words_of_libraries(isoform, tmp_path, ending):
+    rows = range(40)
+    table = pa.table({"i": list(rows), "s": [f"t{n % 7}" for n in rows], "n": [[n, None] for n in rows]})
+    whole, bad = tmp_path / f"whole.{ending}", tmp_path / f"bad.{ending}"
+    match ending:
+        case "parquet":
+            pq.write_table(table, whole, compression="zstd")
+        case _:
+            make = pa.ipc.new_file if ending == "arrow" else pa.ipc.new_stream
+            with make(str(whole), table.schema) as writer:
+                writer.write_table(table)
+    data, draw, refused = whole.read_bytes(), random.Random(5), 0
+    # A footer of Parquet has half of the places, since it is where everything is told.
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little") if ending == "parquet" else 0
+    for _ in range(120):
+        at, bit = draw.randrange(draw.choice([0, footer]), len(data)), draw.randrange(8)
+        bad.write_bytes(data)
+        harness.flip(bad, at, bit=bit)
+        done = isoform("convert", bad, tmp_path / "out.jsonl", "--force")
+        told = f"byte {at}, bit {bit}: {done.err}"
+        assert done.code in (0, 9), told
+        if done.code == 9:
+            refused += 1
+            assert re.search(r"byte \d|record \d|column \"", done.err) and not OF_CODE.search(done.err), told
+    assert refused > 20
+
+
+def test_a_damaged_column_chunk_of_parquet_is_named(isoform, tmp_path):
+    table = pa.table({"i": list(range(3000)), "s": [f"text {n * n % 997}" for n in range(3000)]})
+    bad = tmp_path / "bad.parquet"
+    for columns in [0, 300]:
+        # With many columns, some are decoded after others.
+        for number in range(columns):
+            table = table.append_column(f"c{number}", table["i"])
+        pq.write_table(table, bad, row_group_size=1000, use_dictionary=False, compression="zstd")
+        chunk = pq.read_metadata(bad).row_group(1).column(1)
+        harness.flip(bad, chunk.data_page_offset + chunk.total_compressed_size - 9)
+        done = isoform("convert", bad, tmp_path / "out.arrow").expect(9)
+        assert 'column "s"' in done.err and f"byte {chunk.data_page_offset}:" in done.err, done.err
+        assert re.search(r"record \d+,", done.err) and not OF_CODE.search(done.err), done.err
+
+
+def test_lists_of_a_damaged_column_chunk_do_not_lead_into_the_next(isoform, tmp_path):
+    """Levels that begin more or fewer rows than the row group has are refused, and never taken for other rows."""
+    whole, bad, target = tmp_path / "whole.parquet", tmp_path / "bad.parquet", tmp_path / "out.arrow"
+    table = pa.table({"n": [[n] * (n % 4) for n in range(200)]})
+    pq.write_table(table, whole, row_group_size=100, compression="none", use_dictionary=False)
+    start, refused = pq.read_metadata(whole).row_group(0).column(0).data_page_offset, 0
+    for at in range(start + 60, start + 100, 3):
+        bad.write_bytes(whole.read_bytes())
+        harness.flip(bad, at, bit=at % 8)
+        done = isoform("convert", bad, target, "--force")
+        assert done.code in (0, 9), f"byte {at - start} of the chunk: {done.err}"
+        if done.code == 9:
+            refused += "row group has 100" in done.err
+        else:
+            assert pa.ipc.open_file(str(target)).read_all().to_pylist() == pq.read_table(bad).to_pylist(), at
+    assert refused >= 3
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "arrow", "avro", "png", "jpg", "wav", "npy", "gguf", "gz", "zst", "csv.xz"])
+def test_an_empty_file_is_told_as_such(isoform, tmp_path, ending):
+    (tmp_path / f"e.{ending}").write_bytes(b"")
+    target = {"png": "tif", "jpg": "png", "wav": "npy", "npy": "npz", "gguf": "npz", "gz": "zst", "zst": "gz"}.get(ending, "jsonl")
+    done = isoform("convert", tmp_path / f"e.{ending}", tmp_path / f"out.{target}").expect(9)
+    assert f"e.{ending}" in done.err and "byte 0" in done.err and "; " in done.err, done.err
+    assert "--from" not in done.err, done.err
+    assert harness.listing(tmp_path) == [f"e.{ending}"]
 
 
 def test_a_changed_checksum_and_bytes_behind_a_member_are_told(isoform, tmp_path):

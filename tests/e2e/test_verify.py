@@ -87,7 +87,8 @@ def test_one_bit_of_what_was_signed(isoform, converted, certificate, field, plac
     raw[int(place * len(raw))] ^= 1
     holder[field] = base64.b64encode(raw).decode()
     certificate.write_text(json.dumps(bundle, sort_keys=True, separators=(",", ":")))
-    isoform("verify", converted).expect(10)
+    told = isoform("verify", converted).expect(10).err
+    assert certificate.name in told and "get it again, or convert the source again" in told
 
 
 def test_any_bit_of_the_certificate(isoform, converted, certificate):

@@ -44,6 +44,9 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
             Ok((Format::ArrowStream, Wrapping::Raw))
         }
         Some(format) if wrapping != Wrapping::Raw => Err(packed(file, format.name(), wrapping)),
+        Some(format) if start.is_empty() => {
+            Err(Error::malformed(format.name(), Place::at_byte(0), "there are no bytes at all"))
+        }
         Some(format) => {
             let what = format!("the name says {}, but the bytes do not begin like it", format.name());
             Err(Error::malformed("file", Place::at_byte(0), what))

@@ -38,7 +38,7 @@ pub enum Failure {
     #[error("{}{}", told(.0), after(.0))]
     Format(#[from] formats::Error),
     /// A certificate could not be read or does not hold.
-    #[error("{}: {error}", .path.display())]
+    #[error("{}: {error}; {}", .path.display(), another(.error))]
     Certificate {
         /// The certificate.
         path: PathBuf,
@@ -197,6 +197,15 @@ fn instead(path: &Path) -> &'static str {
         Ok(kind) if kind.is_symlink() => "it is a symbolic link: give another name, or remove the link",
         Ok(kind) if !kind.is_file() && !kind.is_dir() => "it is no file: give another name",
         _ => "give another name, or --force to replace it",
+    }
+}
+
+/// The next step where a certificate does not hold.
+fn another(error: &coherence::certificate::CertificateError) -> &'static str {
+    use coherence::certificate::CertificateError;
+    match error {
+        CertificateError::WrongKey { .. } => "get one that this key signed, or name another key",
+        _ => "it is damaged or was changed: get it again, or convert the source again",
     }
 }
 

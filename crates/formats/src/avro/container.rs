@@ -10,7 +10,7 @@ use crate::file::ObjectFile;
 use crate::limits::{AVRO_BLOCK_BYTES_MAX, AVRO_EMPTY_VALUES_MAX, FOOTER_BYTES_MAX};
 use crate::words::counted;
 
-const MAGIC: &[u8; 4] = b"Obj\x01";
+pub(super) const MAGIC: &[u8; 4] = b"Obj\x01";
 
 /// Bytes in a sync marker.
 pub(super) const SYNC_BYTES: usize = 16;

@@ -10,7 +10,7 @@ use arrow_schema::SchemaRef;
 use super::NAME;
 use super::codec::{Codec, Spoilt};
 use super::column::Column;
-use super::container::{Header, Index, SYNC_BYTES, block_at, block_bytes_max, too_large};
+use super::container::{Header, Index, MAGIC, SYNC_BYTES, block_at, block_bytes_max, too_large};
 use super::cursor::Cursor;
 use super::schema::{self, Shape};
 use super::schema_json;
@@ -47,7 +47,9 @@ impl AvroSource {
     /// record of types that does not describe the file.
     pub fn open(file: Arc<ObjectFile>, row_bytes_max: usize) -> Result<Self> {
         let header = Header::read(&file)?;
-        let (shape, schema) = schema::parse(&header.schema)?;
+        // The header, which the schema is in, begins behind the magic.
+        let parsed = schema::parse(&header.schema);
+        let (shape, schema) = parsed.map_err(|error| error.or_at(MAGIC.len() as u64))?;
         let block_bytes_max = block_bytes_max(row_bytes_max);
         let index = Index::walk(&file, &header, shape.bytes_min(), block_bytes_max)?;
         let metadata = foreign(&header).map(|(key, value)| (key.to_owned(), value.to_owned()));

@@ -117,7 +117,9 @@ impl BytesReader {
                     };
                 }
                 State::Within(mut member) => {
-                    match guarded(self.codec.name(), || Ok(member.read(&mut out[filled..])))? {
+                    let at = member.input().position();
+                    let read = guarded(self.codec.name(), || Ok(member.read(&mut out[filled..])));
+                    match read.map_err(|error| error.or_at(at))? {
                         Ok(0) => self.state = State::Between(self.close(member)?),
                         Ok(count) => {
                             filled += count;

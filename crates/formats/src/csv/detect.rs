@@ -347,7 +347,7 @@ fn first_record<S: ReadAt + ?Sized>(
             }
         };
         if rows.rows.is_empty() {
-            let what = "there is no record, not even a header";
+            let what = "there is no record, not even a header; check that this is the right file";
             return Err(Error::malformed("CSV", Place::at_byte(start), what));
         }
         let record_start = rows.rows[0].start as usize;

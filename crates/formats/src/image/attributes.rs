@@ -7,11 +7,11 @@ use crate::error::{Error, Place, Result};
 use crate::limits::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX};
 
 /// Key of an ICC profile.
-pub(super) const ICC: &str = "icc";
+pub(crate) const ICC: &str = "icc";
 /// Key of an Exif block: the bytes of a TIFF structure, without the mark before it in some containers.
-pub(super) const EXIF: &str = "exif";
+pub(crate) const EXIF: &str = "exif";
 /// Key of an XMP packet.
-pub(super) const XMP: &str = "xmp";
+pub(crate) const XMP: &str = "xmp";
 /// Key of the codes of ITU-T H.273 for colours, as a PNG has them: primaries, transfer, matrix 0, whole
 /// range.
 pub(super) const CICP: &str = "png:cICP";

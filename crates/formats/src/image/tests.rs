@@ -525,7 +525,7 @@ fn what_was_found_by_damage_stays_mended() {
     let scan = file.windows(2).position(|bytes| bytes == [0xff, 0xda]).unwrap();
     file[table + 4] |= 15;
     let error = decode(ImageFormat::Jpeg, &file, ROOM).unwrap_err().to_string();
-    let told = "malformed jpeg: the decoder gave up: libjpeg fatal error: Bogus DQT index 15";
+    let told = "malformed jpeg: the decoder gave up on these bytes";
     assert_eq!(error, format!("byte {scan}: {told}"));
     // Densities that JFIF reads as none.
     let mut image = smooth(3, 3, Channels::Rgb);

@@ -82,7 +82,8 @@ impl ArrowSource {
     pub fn open(file: Arc<ObjectFile>) -> Result<Self> {
         let mut magic = [0u8; 6];
         let is_file = file.read_at(&mut magic, 0)? == 6 && &magic == MAGIC;
-        let mut source = guarded(NAME, || if is_file { open_file(file) } else { open_stream(file) })?;
+        let opened = guarded(NAME, || if is_file { open_file(file) } else { open_stream(file) });
+        let mut source = opened.map_err(|error| error.or_at(0))?;
         source.schema = normal::schema(&source.held)?;
         let mut rows = 0u64;
         source.starts.push(0);
@@ -279,7 +280,7 @@ fn held(schema: Schema<'_>, at: u64) -> Result<SchemaRef> {
         return Err(Error::unsupported(Place::at_byte(at), what, hint));
     }
     refuse_wide(schema)?;
-    Ok(Arc::new(fb_to_schema(schema)))
+    guarded(NAME, || Ok(Arc::new(fb_to_schema(schema)))).map_err(|error| error.or_at(at))
 }
 
 /// Magic with padding, schema message, end-of-stream marker with footer. `first` is where the first of the
@@ -388,10 +389,11 @@ impl Reader<'_> {
             if let Some(batch) = self.current.take() {
                 let before = self.row.min(self.rows.end) - batch.num_rows() as u64;
                 let step = batch.num_rows().min(self.step);
-                let (step, head) = guarded(NAME, || {
+                let spread = guarded(NAME, || {
                     let step = spread::rows_within(&batch, step, SHARED_BATCH_BYTES as u64)?;
                     Ok((step, spread::compacted(&batch.slice(0, step))?))
-                })?;
+                });
+                let (step, head) = spread.map_err(|error| error.at_row(before + 1))?;
                 if batch.num_rows() > step {
                     self.current = Some(batch.slice(step, batch.num_rows() - step));
                 }
@@ -404,7 +406,8 @@ impl Reader<'_> {
                 let (block, buffer) = self.source.read(message)?;
                 guarded(NAME, || {
                     self.decoder.read_dictionary(&block, &buffer).map_err(from_library(message.at))
-                })?;
+                })
+                .map_err(|error| error.or_at(message.at))?;
                 continue;
             };
             let (start, end) = (self.row, self.row + rows);
@@ -429,7 +432,8 @@ impl Reader<'_> {
         let (block, buffer) = self.source.read(message)?;
         let batch = guarded(NAME, || {
             self.decoder.read_record_batch(&block, &buffer).map_err(from_library(message.at))
-        })?;
+        });
+        let batch = batch.map_err(|error| error.or_at(message.at))?;
         batch
             .filter(|batch| batch.num_rows() as u64 == rows)
             .ok_or_else(|| malformed(message.at, "the record batch does not hold the rows it declares"))

@@ -21,6 +21,12 @@ fn every_codec_has_a_definition_with_all_that_is_required() {
     let catalog = Catalog::built_in();
     assert_eq!(catalog.types().len(), BUILT_IN.len(), "a definition does not parse");
     read::check_all(catalog.types()).unwrap();
+    let codecs = crate::registry::FORMATS.map(Codec::Table).into_iter();
+    let codecs = codecs.chain(SignalFormat::ALL.map(Codec::Arrays));
+    let codecs = codecs.chain(crate::image::IMAGE_FORMATS.map(Codec::Image));
+    for codec in codecs.chain(bytes::CODECS.map(Codec::Bytes)) {
+        assert!(!codec.name().is_empty(), "{codec:?} has no definition, and no fuzz target");
+    }
     for (media, entry) in catalog.types().iter().zip(BUILT_IN) {
         assert_eq!((media.codec, media.name.as_str()), (entry.codec, entry.name));
         assert_eq!(changes(&[media]), None);

@@ -1,12 +1,15 @@
 //! Provides the oracle of containers of arrays: samples are the same however they are read, and come back
 //! from every container that holds them.
 
+use std::sync::Arc;
+
 use arrow_array::Array as _;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 
 use super::{Held, file, law, refusal, same};
 use crate::error::Error;
+use crate::file::ObjectFile;
 use crate::signal::{
     Arrays, Declared, Encoding, PART_SAMPLES, Part, Rows, SignalFormat, Stored, Written, open, parts, plan,
     to_sound, writer,
@@ -19,7 +22,15 @@ const SAMPLES_MAX: u64 = 1 << 16;
 /// A container of arrays, by its first byte; what follows is the file.
 pub fn arrays(bytes: &[u8]) -> Held {
     let Some((which, bytes)) = bytes.split_first() else { return Ok(()) };
-    let format = SignalFormat::ALL[usize::from(*which) % SignalFormat::ALL.len()];
+    held(SignalFormat::ALL[usize::from(*which) % SignalFormat::ALL.len()], bytes, |_| true)
+}
+
+/// A container of this format, which goes into the same again.
+pub fn arrays_of(format: SignalFormat, bytes: &[u8]) -> Held {
+    held(format, bytes, |target| target == format)
+}
+
+fn held(format: SignalFormat, bytes: &[u8], is_target: impl Fn(SignalFormat) -> bool) -> Held {
     let found = match opened(bytes, format) {
         Ok(found) => found,
         Err(error) => return refusal(&error),
@@ -35,7 +46,7 @@ pub fn arrays(bytes: &[u8]) -> Held {
     };
     pieces(&found, &content)?;
     columns(&found, &content)?;
-    for target in SignalFormat::ALL.into_iter().filter(|target| target.is_written()) {
+    for target in SignalFormat::ALL.into_iter().filter(|target| target.is_written() && is_target(*target)) {
         let Ok(again) = opened(bytes, format) else { return Err("bytes open only once".into()) };
         match plan(again, target, None, true) {
             Ok(chosen) => comes_back(&chosen.source, &chosen.stored, target)?,
@@ -45,6 +56,31 @@ pub fn arrays(bytes: &[u8]) -> Held {
         }
     }
     Ok(())
+}
+
+/// An index beside two files of one tensor each, `x` in `a.safetensors` and `y` in `b.safetensors`.
+pub fn index(bytes: &[u8]) -> Held {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).map(|()| path).map_err(|error| error.to_string())
+    };
+    for (name, tensor) in [("a.safetensors", "x"), ("b.safetensors", "y")] {
+        let header = format!(r#"{{"{tensor}":{{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}}}"#);
+        put(name, &[&(header.len() as u64).to_le_bytes(), header.as_bytes(), b"abc"].concat())?;
+    }
+    let file = ObjectFile::open(&put("model.safetensors.index.json", bytes)?);
+    let file = Arc::new(file.map_err(|error| error.to_string())?);
+    let found = match open(file, SignalFormat::Safetensors, folder.path()) {
+        Ok(found) => found,
+        // A file that the index names and that is not there.
+        Err(Error::Io { .. }) => return Ok(()),
+        Err(error) => return refusal(&error),
+    };
+    let failed = |error: Error| format!("the files of an index: {error}");
+    pieces(&found, &read(&found).map_err(failed)?)?;
+    let chosen = plan(found, SignalFormat::Safetensors, None, true).map_err(failed)?;
+    comes_back(&chosen.source, &chosen.stored, SignalFormat::Safetensors)
 }
 
 /// Whether a GGUF can tell of arrays that are written into none, since ggml does not load them.
@@ -199,6 +235,20 @@ mod tests {
             assert_eq!(arrays(&seed), Ok(()));
             for end in (0..seed.len()).step_by(13) {
                 assert_eq!(arrays(&seed[..end]), Ok(()), "cut at {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_holds_however_it_is_cut_or_flipped() {
+        let whole = br#"{"metadata":{"a":1},"weight_map":{"x":"a.safetensors","y":"b.safetensors"}}"#;
+        assert_eq!(index(whole), Ok(()));
+        for at in 0..whole.len() {
+            assert_eq!(index(&whole[..at]), Ok(()), "cut at {at}");
+            for bit in 0..8 {
+                let mut flipped = whole.to_vec();
+                flipped[at] ^= 1 << bit;
+                assert_eq!(index(&flipped), Ok(()), "bit {bit} of byte {at}");
             }
         }
     }

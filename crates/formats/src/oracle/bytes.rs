@@ -11,7 +11,11 @@ const CONTENT_BYTES_MAX: usize = 1 << 20;
 /// An object under a codec that the first byte chooses.
 pub fn bytes(bytes: &[u8]) -> Held {
     let (chosen, object) = choice(bytes);
-    let codec = CODECS[usize::from(chosen) % CODECS.len()];
+    bytes_of(CODECS[usize::from(chosen) % CODECS.len()], object)
+}
+
+/// An object under this codec.
+pub fn bytes_of(codec: Codec, object: &[u8]) -> Held {
     let (whole, little) = (content(codec, object, 1 << 16), content(codec, object, 251));
     let content = match (whole, little) {
         (Ok(whole), Ok(little)) => {

@@ -1,8 +1,13 @@
 //! Provides the oracle of images: what decodes can be written again, and comes back equal.
 
-use super::{Held, law, same};
+use coherence::sample::SampleType;
+
+use super::{Held, choice, law, same};
 use crate::error::Error;
-use crate::image::{IMAGE_FORMATS, Image, ImageFormat, Settings, decode, encode, fit};
+use crate::image::attributes::{EXIF, ICC, XMP};
+use crate::image::{
+    Channels, IMAGE_FORMATS, Image, ImageFormat, Settings, decode, encode, fit, losses, rehoused,
+};
 
 /// Bytes of samples at most: a few packed bytes can rightly stand for many.
 const SAMPLE_BYTES_MAX: u64 = 1 << 20;
@@ -10,9 +15,49 @@ const SAMPLE_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of samples that are written as AVIF at most.
 const AVIF_BYTES_MAX: usize = 2 << 10;
 
-/// An image of any format, by its first bytes.
+/// An image of any format, by its first bytes, which goes into every format.
 pub fn image(bytes: &[u8]) -> Held {
-    let Some(format) = ImageFormat::of_bytes(bytes) else { return Ok(()) };
+    ImageFormat::of_bytes(bytes).map_or(Ok(()), |format| held(format, bytes, |_| true))
+}
+
+/// An image of this format, which goes into the same again, or into PNG where the format is only read.
+pub fn image_of(format: ImageFormat, bytes: &[u8]) -> Held {
+    let own = if format.is_written() { format } else { ImageFormat::Png };
+    held(format, bytes, |target| target == own)
+}
+
+/// Exif data, a profile or XMP, as the first byte says: a format of images that holds it gives it back.
+pub fn attributes(bytes: &[u8]) -> Held {
+    let (chosen, value) = choice(bytes);
+    let key = [EXIF, ICC, XMP][usize::from(chosen) % 3];
+    let image = Image {
+        width: 2,
+        height: 2,
+        channels: Channels::Rgb,
+        sample: SampleType::U8,
+        samples: (0..12).collect(),
+        attributes: vec![(key.to_owned(), value.to_vec())],
+        ignored: Vec::new(),
+        declared: None,
+    };
+    for target in IMAGE_FORMATS.into_iter().filter(|target| target.is_written()) {
+        let moved = rehoused(image.clone(), target).image;
+        if !losses(target, &moved).is_empty() {
+            continue;
+        }
+        let failed = |error: Error| format!("{} does not hold the {key}: {error}", target.name());
+        let settings = Settings { effort: target.effort().map(|_| 0), ..Settings::new(target) };
+        let written = encode(&moved, &settings).map_err(failed)?;
+        let mut again = decode(target, &written, 4 * SAMPLE_BYTES_MAX).map_err(failed)?.attributes;
+        let mut moved = moved.attributes;
+        again.sort();
+        moved.sort();
+        same(&again, &moved, target.name())?;
+    }
+    Ok(())
+}
+
+fn held(format: ImageFormat, bytes: &[u8], is_target: impl Fn(ImageFormat) -> bool) -> Held {
     let mut image = match decode(format, bytes, SAMPLE_BYTES_MAX) {
         Ok(image) => image,
         // Here the place is the file: not everything that is wrong with an image is at one of its bytes.
@@ -20,7 +65,7 @@ pub fn image(bytes: &[u8]) -> Held {
         Err(other) => return Err(format!("bytes alone led to: {other}")),
     };
     image.ignored.clear();
-    for target in IMAGE_FORMATS.into_iter().filter(|target| target.is_written()) {
+    for target in IMAGE_FORMATS.into_iter().filter(|target| target.is_written() && is_target(*target)) {
         // AV1 takes so long that only few pixels leave time for anything else.
         if target == ImageFormat::Avif && image.samples.len() > AVIF_BYTES_MAX {
             continue;

@@ -1,11 +1,14 @@
 //! Provides the oracle of sounds: samples are the same however they are read, and come back from every
 //! format of sounds that holds them.
 
+use std::sync::Arc;
+
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
 use super::arrays::{comes_back, pieces, read, written};
 use super::{Held, file, refusal, same};
 use crate::error::Error;
+use crate::file::ObjectFile;
 use crate::signal::{Arrays, Encoding, SignalFormat, open, plan};
 use crate::sound::depth::{Depth, Scaled, between};
 
@@ -17,7 +20,20 @@ pub fn sound(bytes: &[u8]) -> Held {
     let failed = |error: Error| error.to_string();
     let found = file(bytes, "sound").map_err(failed)?;
     let format = SignalFormat::of_file(&found).map_err(failed)?;
-    let Some(format) = format.filter(|format| format.is_sound()) else { return Ok(()) };
+    match format.filter(|format| format.is_sound()) {
+        Some(format) => held(format, &found, |_| true),
+        None => Ok(()),
+    }
+}
+
+/// A sound of this format, which goes into the same again, or into WAV where the format is only read.
+pub fn sound_of(format: SignalFormat, bytes: &[u8]) -> Held {
+    let own = if format.is_written() { format } else { SignalFormat::Wav };
+    held(format, &file(bytes, "sound").map_err(|error| error.to_string())?, |target| target == own)
+}
+
+fn held(format: SignalFormat, found: &Arc<ObjectFile>, is_target: impl Fn(SignalFormat) -> bool) -> Held {
+    let failed = |error: Error| error.to_string();
     let opened = || open(found.clone(), format, &std::env::temp_dir());
     let sound = match opened() {
         Ok(sound) => sound,
@@ -31,7 +47,7 @@ pub fn sound(bytes: &[u8]) -> Held {
         Err(error) => return refusal(&error),
     };
     pieces(&sound, &content)?;
-    let written = |format: &SignalFormat| format.is_sound() && format.is_written();
+    let written = |format: &SignalFormat| format.is_sound() && format.is_written() && is_target(*format);
     for target in SignalFormat::ALL.into_iter().filter(written) {
         match plan(opened().map_err(failed)?, target, None, true) {
             Ok(chosen) => {

@@ -21,29 +21,12 @@ use crate::write::{Encoder, WriteOptions, encoder};
 /// Rows that are looked at: more than one batch. A few bytes can rightly stand for billions of rows.
 const ROWS_MAX: u64 = 10_000;
 
-/// Delimited text of any dialect.
-pub fn csv(bytes: &[u8]) -> Held {
-    text(bytes, Format::Csv)
-}
-
-/// JSON Lines.
-pub fn jsonl(bytes: &[u8]) -> Held {
-    text(bytes, Format::JsonLines)
-}
-
-/// Parquet.
-pub fn parquet(bytes: &[u8]) -> Held {
-    table(bytes, "a.parquet", &options(Some(Format::Parquet))).map(|_| ())
-}
-
-/// Arrow IPC, as a file or a stream.
-pub fn arrow(bytes: &[u8]) -> Held {
-    table(bytes, "a.arrow", &options(Some(Format::ArrowFile))).map(|_| ())
-}
-
-/// Avro.
-pub fn avro(bytes: &[u8]) -> Held {
-    table(bytes, "a.avro", &options(Some(Format::Avro))).map(|_| ())
+/// Bytes of this format.
+pub fn table_of(format: Format, bytes: &[u8]) -> Held {
+    match format.is_text() {
+        true => text(bytes, format),
+        false => table(bytes, "a.table", &options(Some(format))).map(|_| ()),
+    }
 }
 
 /// Bytes under a name whose ending the first of them chooses: what the detection of formats makes of both.

@@ -22,10 +22,11 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::decode::{Chunks, rows_of};
 use super::groups::Groups;
-use super::{NAME, malformed, pages};
+use super::{NAME, malformed, pages, told};
 use crate::carry::Refusal;
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
+use crate::guard::guarded;
 use crate::limits::BATCH_ROWS;
 
 /// A leaf that is looked at: its types are those of the library's readings, of which the first is what it
@@ -102,24 +103,38 @@ impl Looked<'_> {
         let mut found: Vec<Found> = self.leaves.iter().map(|_| Found::default()).collect();
         let mut row = 0;
         for group in 0..self.metadata.num_row_groups() {
-            self.check_pages(self.metadata.row_group(group))?;
-            let [first, second, third] = &readings;
-            let mut readers = [self.rows(group, first)?, self.rows(group, second)?, self.rows(group, third)?];
-            while let [Some(first), Some(second), Some(third)] =
-                readers.each_mut().map(ParquetRecordBatchReader::next)
-            {
-                let decoded = |batch: std::result::Result<RecordBatch, ArrowError>| {
-                    batch.map_err(|error| {
-                        let what = format!("the next rows cannot be decoded: {error}");
-                        Error::malformed(NAME, Place::at_row(row + 1), what)
-                    })
-                };
-                let batches = [decoded(first)?, decoded(second)?, decoded(third)?];
-                self.look(&batches, &mut found, row);
-                row += batches[0].num_rows() as u64;
-            }
+            let first = row + 1;
+            guarded(NAME, || self.look_at(group, &readings, &mut found, &mut row))
+                .map_err(|error| error.at_row(first))?;
         }
         Ok(found)
+    }
+
+    /// Looks at a row group, which begins after so many rows.
+    fn look_at(
+        &self,
+        group: usize,
+        readings: &[SchemaRef; 3],
+        found: &mut [Found],
+        row: &mut u64,
+    ) -> Result<()> {
+        self.check_pages(self.metadata.row_group(group))?;
+        let [first, second, third] = readings;
+        let mut readers = [self.rows(group, first)?, self.rows(group, second)?, self.rows(group, third)?];
+        while let [Some(first), Some(second), Some(third)] =
+            readers.each_mut().map(ParquetRecordBatchReader::next)
+        {
+            let decoded = |batch: std::result::Result<RecordBatch, ArrowError>| {
+                batch.map_err(|error| {
+                    let what = format!("the next rows cannot be decoded: {}", told(&error));
+                    Error::malformed(NAME, Place::at_row(*row + 1), what)
+                })
+            };
+            let batches = [decoded(first)?, decoded(second)?, decoded(third)?];
+            self.look(&batches, found, *row);
+            *row += batches[0].num_rows() as u64;
+        }
+        Ok(())
     }
 
     /// Looks at the sizes of pages before the library does.

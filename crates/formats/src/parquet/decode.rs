@@ -18,11 +18,11 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use super::groups::{self, Groups};
 use super::wide::COLUMNS_AT_ONCE;
-use super::{NAME, annotations, coarse, footer, malformed, pages};
+use super::{NAME, annotations, coarse, footer, malformed, pages, told};
 use crate::error::{Error, Place, Result};
 use crate::file::{ObjectFile, RangeReader};
 use crate::guard::guarded;
-use crate::limits::{BATCH_BYTES, BATCH_ROWS, FOOTER_BYTES_MAX, SHARED_BATCH_BYTES};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, SHARED_BATCH_BYTES};
 use crate::normal;
 use crate::table::{Batches, TableSource};
 
@@ -52,31 +52,17 @@ impl ParquetSource {
     /// Reads the footer of `file`, and looks at the pages that may be large. A row may have so many bytes.
     ///
     /// # Errors
-    /// Malformed bytes; a footer above [`FOOTER_BYTES_MAX`]; a column type that has no place in a table; a
+    /// Malformed bytes; a footer that is too large; a column type that has no place in a table; a
     /// row that is too long, as far as pages tell.
     pub fn open(file: Arc<ObjectFile>, row_bytes_max: usize) -> Result<Self> {
-        check_footer(&file)?;
+        let footer = footer::checked(&file)?;
         let chunks = Arc::new(Chunks(file.clone()));
-        let (reader, held) = guarded(NAME, || read_metadata(chunks))?;
-        check_ranges(reader.metadata(), file.len())?;
-        let mut starts = vec![0u64];
-        for group in reader.metadata().row_groups() {
-            let rows = u64::try_from(group.num_rows()).map_err(|_| {
-                Error::malformed(NAME, Place::default(), "a row group has a negative number of rows")
-            })?;
-            let last = starts[starts.len() - 1];
-            starts.push(last.checked_add(rows).ok_or_else(|| {
-                Error::malformed(NAME, Place::default(), "the row groups hold more than 2^64 rows")
-            })?);
-        }
-        let declared = reader.metadata().file_metadata().num_rows();
-        if u64::try_from(declared) != Ok(starts[starts.len() - 1]) {
-            let what =
-                format!("the footer says {declared} rows, its row groups {}", starts[starts.len() - 1]);
-            return Err(Error::malformed(NAME, Place::default(), what));
-        }
+        let read = guarded(NAME, || read_metadata(chunks));
+        let (reader, held) = read.map_err(|error| footer::undecoded(error, &footer))?;
+        let starts = check_ranges(reader.metadata(), file.len()).and_then(|()| starts(reader.metadata()));
+        let starts = starts.map_err(|error| error.or_at(footer.start))?;
         let orders = normal::orders(&held);
-        let held = guarded(NAME, || coarse::settled(&file, reader.metadata(), &decodable(&held)))?;
+        let held = coarse::settled(&file, reader.metadata(), &decodable(&held))?;
         let schema = normal::schema(&held)?;
         let page_bytes = largest_page(&file, reader.metadata(), row_bytes_max)?;
         Ok(ParquetSource { file, reader, held, schema, orders, starts, row_bytes_max, page_bytes })
@@ -113,7 +99,10 @@ impl ParquetSource {
         Box::new(std::iter::from_fn(move || {
             let next = at..(at + span).min(rows.end);
             at = next.end;
-            (!next.is_empty()).then(|| guarded(NAME, || self.wide_batch(next)))
+            (!next.is_empty()).then(|| {
+                let batch = guarded(NAME, || self.wide_batch(next.clone()));
+                batch.map_err(|error| self.blamed(error, next))
+            })
         }))
     }
 
@@ -148,18 +137,17 @@ impl ParquetSource {
         find: fn(&Groups, usize) -> parquet::errors::Result<u64>,
     ) -> Result<u64> {
         let (chunks, metadata) = (Arc::new(Chunks(self.file.clone())), self.reader.metadata().clone());
-        guarded(NAME, || {
+        let at = metadata.row_group(group).column(column).byte_range().0;
+        let found = guarded(NAME, || {
             let groups = Groups { chunks, metadata, groups: vec![group] };
             find(&groups, column).map_err(malformed)
-        })
+        });
+        found.map_err(|error| error.or_at(at))
     }
 
     fn wide_batch(&self, rows: Range<u64>) -> Result<RecordBatch> {
         let count = (rows.end - rows.start) as usize;
-        let broken = |error: &dyn std::fmt::Display| {
-            let what = format!("the next {count} rows cannot be decoded: {error}");
-            Error::malformed(NAME, Place::at_row(rows.start + 1), what)
-        };
+        let broken = |error: &dyn std::fmt::Display| undecoded(rows.start, count, error);
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         let width = self.schema.fields().len();
         for first in (0..width).step_by(COLUMNS_AT_ONCE) {
@@ -176,6 +164,32 @@ impl ParquetSource {
         let schema = Schema::new_with_metadata(fields, self.held.metadata().clone());
         let batch = RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| broken(&error))?;
         normal::batch(&batch, &self.schema).map_err(|error| error.rows_before(rows.start))
+    }
+
+    /// An error of these rows, naming the column of a row group that alone gives one too, and where its bytes
+    /// begin.
+    fn blamed(&self, error: Error, rows: Range<u64>) -> Error {
+        let Error::Malformed { format: NAME, .. } = error else { return error };
+        let error = error.at_row(rows.start + 1);
+        let columns = self.reader.parquet_schema();
+        let fails = |rows: &Range<u64>, leaf: usize| {
+            let count = usize::try_from(rows.end - rows.start).unwrap_or(BATCH_ROWS).min(BATCH_ROWS);
+            let (groups, wanted) = self.wanted(rows);
+            let mask = ProjectionMask::leaves(columns, [leaf]);
+            let read = guarded(NAME, || {
+                let mut reader = rows_of(groups, &self.held, mask, count, wanted).map_err(malformed)?;
+                reader.try_for_each(|batch| batch.map(drop)).map_err(|error| undecoded(0, count, &error))
+            });
+            read.is_err()
+        };
+        for number in self.groups(&rows) {
+            let within = self.starts[number].max(rows.start)..self.starts[number + 1].min(rows.end);
+            if let Some(leaf) = (0..columns.num_columns()).find(|leaf| fails(&within, *leaf)) {
+                let at = self.reader.metadata().row_group(number).column(leaf).byte_range().0;
+                return error.in_column(&columns.column(leaf).path().string()).or_at(at);
+            }
+        }
+        error
     }
 
     /// The row groups with these rows, and which of theirs they are.
@@ -225,25 +239,24 @@ impl TableSource for ParquetSource {
         let (groups, wanted) = self.wanted(&rows);
         let batch_rows = usual.min(most);
         let room = batch_rows.min(usize::try_from(self.rows()).unwrap_or(usize::MAX));
-        let mut reader = guarded(NAME, || {
+        let reader = guarded(NAME, || {
             rows_of(groups, &self.held, ProjectionMask::all(), room, wanted).map_err(malformed)
-        })?;
-        let schema = self.schema.clone();
-        let mut row = rows.start + 1;
+        });
+        let mut reader = reader.map_err(|error| self.blamed(error, rows.start..rows.start + 1))?;
+        let (schema, mut row, end) = (self.schema.clone(), rows.start, rows.end);
         let batches = std::iter::from_fn(move || {
+            let wanted = row..end.min(row + batch_rows as u64);
+            let count = (wanted.end - wanted.start) as usize;
             let next = guarded(NAME, || {
-                reader.next().transpose().map_err(|error| {
-                    let what = format!("the next {batch_rows} rows cannot be decoded: {error}");
-                    Error::malformed(NAME, Place::at_row(row), what)
-                })
+                reader.next().transpose().map_err(|error| undecoded(wanted.start, count, &error))
             });
             match next {
                 Ok(batch) => batch.map(|batch| {
-                    let before = row - 1;
+                    let before = row;
                     row += batch.num_rows() as u64;
                     normal::batch(&batch, &schema).map_err(|error| error.rows_before(before))
                 }),
-                Err(error) => Some(Err(error)),
+                Err(error) => Some(Err(self.blamed(error, wanted))),
             }
         });
         Ok(if batch_rows < usual { Box::new(gathered(batches, usual)) } else { Box::new(batches) })
@@ -280,7 +293,7 @@ impl TableSource for ParquetSource {
             let chunks = group.columns().iter().map(|column| column.byte_range());
             ranges.extend(chunks.filter(|(_, len)| *len > 0).map(|(at, len)| at..at + len));
         }
-        let footer = footer_length(&self.file)?;
+        let footer = footer::length(&self.file)?;
         ranges.push(self.file.len() - 8 - footer..self.file.len());
         ranges.sort_by_key(|range| range.start);
         for pair in ranges.windows(2) {
@@ -302,6 +315,12 @@ fn largest_page(file: &Arc<ObjectFile>, metadata: &ParquetMetaData, row_bytes_ma
         let pages = pages.map_err(|error| error.in_column(&column.column_path().string()))?;
         Ok(pages.held.max(largest))
     })
+}
+
+/// Rows that the library does not decode, after so many others.
+fn undecoded(before: u64, count: usize, error: &dyn std::fmt::Display) -> Error {
+    let what = format!("the next {count} rows cannot be decoded: {}", told(error));
+    Error::malformed(NAME, Place::at_row(before + 1), what)
 }
 
 /// Small batches put together, up to so many rows or the bytes of a batch.
@@ -400,46 +419,21 @@ fn told_schema(metadata: &ParquetMetaData) -> Option<Vec<u8>> {
     BASE64.decode(entry.value.as_ref()?).ok()
 }
 
-/// The length that the last eight bytes give, bounded by the file.
-fn footer_length(file: &ObjectFile) -> Result<u64> {
-    let short = || Error::malformed(NAME, Place::default(), "the file is too short to hold a Parquet footer");
-    let at = file.len().checked_sub(8).ok_or_else(short)?;
-    if at < 4 {
-        return Err(short());
+/// First row of each row group, and the number of rows at the end.
+fn starts(metadata: &ParquetMetaData) -> Result<Vec<u64>> {
+    let bad = |what: String| Error::malformed(NAME, Place::default(), what);
+    let (mut starts, mut end) = (vec![0u64], 0u64);
+    for group in metadata.row_groups() {
+        let rows = u64::try_from(group.num_rows());
+        let rows = rows.map_err(|_| bad("a row group has a negative number of rows".into()))?;
+        let next = end.checked_add(rows);
+        end = next.ok_or_else(|| bad("the row groups hold more than 2^64 rows".into()))?;
+        starts.push(end);
     }
-    let mut tail = [0u8; 8];
-    file.read_exact_at(&mut tail, at)?;
-    if &tail[4..] == b"PARE" {
-        let what = "the footer is encrypted, and keys are not taken";
-        let hint = "decrypt the file with the program that wrote it";
-        return Err(Error::unsupported(Place::at_byte(at + 4), what, hint));
+    match metadata.file_metadata().num_rows() {
+        declared if u64::try_from(declared) == Ok(end) => Ok(starts),
+        declared => Err(bad(format!("the footer says {declared} rows, its row groups {end}"))),
     }
-    if &tail[4..] != b"PAR1" {
-        let what = "the file does not end with the Parquet magic: it is truncated or not Parquet";
-        return Err(Error::malformed(NAME, Place::at_byte(at + 4), what));
-    }
-    let length = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
-    if length > at - 4 {
-        let what = format!("the footer says it has {length} bytes, more than the file holds");
-        return Err(Error::malformed(NAME, Place::at_byte(at), what));
-    }
-    Ok(length)
-}
-
-fn check_footer(file: &ObjectFile) -> Result<()> {
-    let length = footer_length(file)?;
-    if length > FOOTER_BYTES_MAX {
-        return Err(Error::Limit {
-            place: Box::new(Place::at_byte(file.len() - 8)),
-            what: "the size of the Parquet footer",
-            max: FOOTER_BYTES_MAX,
-            hint: "write the file again with larger row groups".into(),
-        });
-    }
-    let at = file.len() - 8 - length;
-    let mut bytes = vec![0; length as usize];
-    file.read_exact_at(&mut bytes, at)?;
-    footer::check(&bytes, at)
 }
 
 /// Every column chunk must lie within the file, before anything allocates by its size.

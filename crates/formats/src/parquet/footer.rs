@@ -1,10 +1,13 @@
 //! Provides the check of a footer before the library takes memory, or goes into depth, by what it says: of
 //! the number of children of a column and of the number of row groups its decoder believes anything.
 
+use std::ops::Range;
+
 use super::NAME;
 use super::thrift::{Compact, kind};
 use crate::error::{Error, Place, Result};
-use crate::limits::DEPTH_MAX;
+use crate::file::ObjectFile;
+use crate::limits::{DEPTH_MAX, FOOTER_BYTES_MAX};
 
 /// Groups within one another in a schema: a list or a map takes two for each level, and the root is one.
 const GROUPS_MAX: usize = 2 * DEPTH_MAX + 1;
@@ -22,12 +25,73 @@ const ROW_GROUPS: i64 = 4;
 /// The field of `SchemaElement` that holds the number of children.
 const CHILDREN: i64 = 5;
 
+/// The length that the last eight bytes give, bounded by the file.
+pub(super) fn length(file: &ObjectFile) -> Result<u64> {
+    let short =
+        || Error::malformed(NAME, Place::at_byte(0), "the file is too short to hold a Parquet footer");
+    let at = file.len().checked_sub(8).ok_or_else(short)?;
+    if at < 4 {
+        return Err(short());
+    }
+    let mut tail = [0u8; 8];
+    file.read_exact_at(&mut tail, at)?;
+    if &tail[4..] == b"PARE" {
+        let what = "the footer is encrypted, and keys are not taken";
+        let hint = "decrypt the file with the program that wrote it";
+        return Err(Error::unsupported(Place::at_byte(at + 4), what, hint));
+    }
+    if &tail[4..] != b"PAR1" {
+        let what = "the file does not end with the Parquet magic: it is truncated or not Parquet";
+        return Err(Error::malformed(NAME, Place::at_byte(at + 4), what));
+    }
+    let length = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
+    if length > at - 4 {
+        let what = format!("the footer says it has {length} bytes, more than the file holds");
+        return Err(Error::malformed(NAME, Place::at_byte(at), what));
+    }
+    Ok(length)
+}
+
+/// Where the footer lies, once it is known to be one that the library may read.
+///
+/// # Errors
+/// As of [`check`], and a file that ends in another way.
+pub(super) fn checked(file: &ObjectFile) -> Result<Range<u64>> {
+    let length = length(file)?;
+    if length > FOOTER_BYTES_MAX {
+        return Err(Error::Limit {
+            place: Box::new(Place::at_byte(file.len() - 8)),
+            what: "the size of the Parquet footer",
+            max: FOOTER_BYTES_MAX,
+            hint: "write the file again with larger row groups".into(),
+        });
+    }
+    let at = file.len() - 8 - length;
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, at)?;
+    check(&bytes, at)?;
+    Ok(at..at + length)
+}
+
+/// An error of the library about a footer, with the place of that.
+pub(super) fn undecoded(error: Error, footer: &Range<u64>) -> Error {
+    match error {
+        Error::Malformed { mut place, format, what } => {
+            place.byte.get_or_insert(footer.start);
+            let what =
+                format!("the footer, which ends before byte {}, cannot be decoded: {what}", footer.end);
+            Error::Malformed { place, format, what }
+        }
+        other => other,
+    }
+}
+
 /// Checks a footer that begins at byte `at` of the file.
 ///
 /// # Errors
 /// `Malformed` where it is no struct of Thrift, or its schema is no tree; `Limit` for more than the format
 /// counts, or than a table may have.
-pub(super) fn check(bytes: &[u8], at: u64) -> Result<()> {
+fn check(bytes: &[u8], at: u64) -> Result<()> {
     let broken = || Error::malformed(NAME, Place::at_byte(at), "the footer cannot be read to its end");
     let limit = |what, max| Error::Limit {
         place: Box::new(Place::at_byte(at)),

@@ -106,7 +106,10 @@ impl Iterator for ColumnChunks {
         let described = column.column_descr();
         let levels = (described.max_rep_level(), described.max_def_level());
         let pages = SerializedPageReader::new(self.chunks.clone(), column, rows, None);
-        Some(pages.map(|pages| Box::new(Checked { pages, levels, begun: false }) as Box<dyn PageReader>))
+        Some(pages.map(|pages| {
+            let checked = Checked { pages, levels, begun: false, rows: rows as u64, found: Some(0) };
+            Box::new(checked) as Box<dyn PageReader>
+        }))
     }
 }
 
@@ -119,6 +122,35 @@ struct Checked {
     levels: (i16, i16),
     /// Whether a page of data was read or passed over.
     begun: bool,
+    /// Rows of the row group.
+    rows: u64,
+    /// Rows that begin in the pages so far; `None` once there was a page that does not tell.
+    found: Option<u64>,
+}
+
+impl Checked {
+    /// Takes note of the rows that begin in a page. Where they are more than the row group has, the library
+    /// would take them for rows of the next one.
+    fn count(&mut self, rows: Option<u64>) -> Result<()> {
+        self.found = self.found.zip(rows).map(|(found, rows)| found + rows);
+        match self.found {
+            Some(found) if found > self.rows => Err(self.miscounted(found)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks, behind the last page, that no row is missing.
+    fn end(&self) -> Result<()> {
+        match self.found {
+            Some(found) if found != self.rows => Err(self.miscounted(found)),
+            _ => Ok(()),
+        }
+    }
+
+    fn miscounted(&self, found: u64) -> ParquetError {
+        let rows = self.rows;
+        wrong(&format!("{found} rows begin in the pages of a column chunk, and its row group has {rows}"))
+    }
 }
 
 impl Iterator for Checked {
@@ -132,20 +164,31 @@ impl Iterator for Checked {
 impl PageReader for Checked {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         let page = self.pages.get_next_page()?;
-        if let Some(page) = page.as_ref().filter(|page| !matches!(page, Page::DictionaryPage { .. })) {
-            check(page, self.levels, !self.begun)?;
-            self.begun = true;
+        match &page {
+            None => self.end()?,
+            Some(Page::DictionaryPage { .. }) => {}
+            Some(page) => {
+                let rows = check(page, self.levels, !self.begun)?;
+                self.begun = true;
+                self.count(rows)?;
+            }
         }
         Ok(page)
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.pages.peek_next_page()
+        let page = self.pages.peek_next_page()?;
+        if page.is_none() {
+            self.end()?;
+        }
+        Ok(page)
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
-        if self.pages.peek_next_page()?.is_some_and(|page| !page.is_dict) {
+        if let Some(page) = self.pages.peek_next_page()?.filter(|page| !page.is_dict) {
             self.begun = true;
+            let levels = page.num_levels.filter(|_| self.levels.0 == 0);
+            self.count(page.num_rows.or(levels).map(|rows| rows as u64))?;
         }
         self.pages.skip_next_page()
     }
@@ -159,8 +202,8 @@ fn wrong(what: &str) -> ParquetError {
     ParquetError::General(what.to_owned())
 }
 
-/// Checks a page of data.
-fn check(page: &Page, levels: (i16, i16), first: bool) -> Result<()> {
+/// Checks a page of data; gives how many rows begin in it, where its levels tell.
+fn check(page: &Page, levels: (i16, i16), first: bool) -> Result<Option<u64>> {
     let outside = || wrong("the levels of a page lead beyond it");
     let (repetition, at) = match page {
         Page::DataPage { buf, num_values, def_level_encoding, rep_level_encoding, .. } => {
@@ -175,7 +218,7 @@ fn check(page: &Page, levels: (i16, i16), first: bool) -> Result<()> {
             let end = *rep_levels_byte_len as usize;
             (buf.get(..end), end.saturating_add(*def_levels_byte_len as usize))
         }
-        Page::DictionaryPage { .. } => return Ok(()),
+        Page::DictionaryPage { .. } => return Ok(Some(0)),
     };
     if let Some(levels_of_rows) = repetition.filter(|_| first && levels.0 > 0 && page.num_values() > 0)
         && first_level(levels_of_rows, levels.0) != Some(0)
@@ -183,7 +226,43 @@ fn check(page: &Page, levels: (i16, i16), first: bool) -> Result<()> {
         return Err(wrong("the first value of a column chunk does not begin a row"));
     }
     let values = page.buffer().get(at..).ok_or_else(outside)?;
-    check_lengths(page.encoding(), values, page.num_values())
+    check_lengths(page.encoding(), values, page.num_values())?;
+    let count = page.num_values();
+    Ok(match levels.0 {
+        0 => Some(count.into()),
+        max => repetition.and_then(|levels| zeros(levels, max, count)),
+    })
+}
+
+/// How many of the first `count` levels in the hybrid of runs and packed bits are 0. `None` where there are
+/// fewer levels.
+fn zeros(mut bytes: &[u8], max: i16, count: u32) -> Option<u64> {
+    let bits = level_bits(max) as usize;
+    let (mut left, mut zeros) = (u64::from(count), 0);
+    while left > 0 {
+        let head = varint(&mut bytes)?;
+        let (value, packed) = match head & 1 {
+            0 => (true, bits.div_ceil(8)),
+            // The last group may lack the bits behind its last level.
+            _ => (false, usize::try_from(head >> 1).ok()?.checked_mul(bits)?.min(bytes.len())),
+        };
+        let (here, rest) = bytes.split_at_checked(packed)?;
+        bytes = rest;
+        let levels = if value { head >> 1 } else { (packed * 8 / bits) as u64 };
+        let levels = levels.min(left);
+        if value {
+            zeros += if here.iter().all(|byte| *byte == 0) { levels } else { 0 };
+        } else {
+            let is_set = |bit: usize| here[bit / 8] >> (bit % 8) & 1 == 1;
+            let is_zero = |level: &usize| !(level * bits..(level + 1) * bits).any(is_set);
+            zeros += (0..levels as usize).filter(is_zero).count() as u64;
+        }
+        if levels == 0 && bytes.is_empty() {
+            return None;
+        }
+        left -= levels;
+    }
+    Some(zeros)
 }
 
 /// Where the levels of a page of version 1 lie, behind their length.
@@ -321,6 +400,17 @@ mod tests {
         let both = |second: &[u8]| [lengths(&[2], [0; 4], 0), lengths(second, [0; 4], 0)].concat();
         assert_eq!(verdict(Encoding::DELTA_BYTE_ARRAY, &both(&[2]), 2), "good");
         assert!(verdict(Encoding::DELTA_BYTE_ARRAY, &both(&[9]), 2).contains("9 lengths"));
+    }
+
+    #[test]
+    fn levels_that_begin_rows_are_counted() {
+        assert_eq!(zeros(&[0x06, 0], 1, 3), Some(3));
+        assert_eq!(zeros(&[0x06, 1, 0x04, 0], 1, 5), Some(2));
+        // Eight levels of one bit: 0, 0, 1, 1, 0, 1, 1, 0; then as many of three, of which five count.
+        assert_eq!(zeros(&[0x03, 0b0110_1100], 1, 8), Some(4));
+        assert_eq!(zeros(&[0x03, 0b0100_0001, 0, 0b1000_0000], 7, 5), Some(3));
+        assert_eq!(zeros(&[0x06, 0], 1, 4), None);
+        assert_eq!(zeros(&[0, 0, 0, 0], 1, 4), None);
     }
 
     #[test]

@@ -25,7 +25,19 @@ const NAME: &str = "Parquet";
 
 /// A fault that the library reports while it reads is a fault of the bytes.
 fn malformed(error: ParquetError) -> Error {
-    Error::malformed(NAME, Place::default(), error.to_string())
+    Error::malformed(NAME, Place::default(), told(&error))
+}
+
+/// What the library says, without the names that it gives kinds of errors.
+fn told(error: &dyn std::fmt::Display) -> String {
+    const KINDS: [&str; 6] =
+        ["Parquet argument error: ", "Parquet error: ", "Arrow: ", "External: ", "EOF: ", "NYI: "];
+    let text = error.to_string();
+    let mut rest = text.as_str();
+    while let Some(after) = KINDS.iter().find_map(|kind| rest.strip_prefix(kind)) {
+        rest = after;
+    }
+    rest.to_owned()
 }
 
 /// A fault that the library reports while it writes is a fault of ours: what cannot be written is refused

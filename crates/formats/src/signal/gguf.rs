@@ -41,7 +41,7 @@ const NAME_BYTES_MAX: usize = 63;
 /// What stands before the key of a text, and of any other value, in the attributes of a signal. Other values
 /// are kept as they lie in the file, after the number of their type.
 const TEXT_ATTRIBUTE: &str = "metadata/";
-const VALUE_ATTRIBUTE: &str = "gguf/";
+pub(super) const VALUE_ATTRIBUTE: &str = "gguf/";
 
 /// The number of a tensor type in the file.
 fn type_of(encoding: Encoding) -> Option<u32> {

@@ -148,7 +148,12 @@ impl SignalFormat {
     pub fn beyond(self, attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
         match self {
             Self::Npy | Self::Npz => (0..attributes.len()).collect(),
-            Self::Safetensors | Self::Gguf => Vec::new(),
+            // Values of GGUF that are no texts.
+            Self::Safetensors => {
+                let is_value = |index: &usize| attributes[*index].0.starts_with(gguf::VALUE_ATTRIBUTE);
+                (0..attributes.len()).filter(is_value).collect()
+            }
+            Self::Gguf => Vec::new(),
             Self::Wav => tags::beyond_wav(attributes),
             Self::Flac => tags::beyond_flac(attributes),
             Self::Aiff => tags::beyond_aiff(attributes),

@@ -329,7 +329,10 @@ pub fn unrecognised(path: &Path, to: &str) -> Failure {
     match named.or_else(|| SignalFormat::of_name(path).map(SignalFormat::name)) {
         Some(name) => {
             let place = Place { path: Some(path.to_owned()), ..Place::at_byte(0) };
-            let what = "it does not begin so, as its name says; if it is something else, say so with --from";
+            let what = match path.metadata() {
+                Ok(metadata) if metadata.len() == 0 => "there are no bytes at all",
+                _ => "it does not begin so, as its name says; if it is something else, say so with --from",
+            };
             ::formats::Error::malformed(name, place, what).into()
         }
         None => Failure::Usage(format!(

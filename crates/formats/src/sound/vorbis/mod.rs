@@ -93,7 +93,8 @@ pub(crate) fn open(file: Arc<ObjectFile>, dir: &Path) -> Result<Arrays> {
 /// Reads the first packet.
 fn read_head(packet: &[u8]) -> Result<IdentHeader> {
     ogg::check_codec(FORMAT, packet, "Vorbis")?;
-    let head = guarded(FORMAT, || read_header_ident(packet).map_err(|error| failed(0, error.into())))?;
+    let head = guarded(FORMAT, || read_header_ident(packet).map_err(|error| failed(0, error.into())));
+    let head = head.map_err(|error| error.at_byte(0))?;
     // The decoder counts the samples of all channels of a block in 16 bits.
     if u32::from(head.audio_channels) << head.blocksize_1 > u16::MAX.into() {
         let what = format!("{} channels in blocks of {} samples", head.audio_channels, 1 << head.blocksize_1);

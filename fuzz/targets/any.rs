@@ -1,5 +1,0 @@
-//! Fuzz target: the laws of `formats::oracle::any`.
-
-#![no_main]
-
-fuzz::target!(formats::oracle::any);

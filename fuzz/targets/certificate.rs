@@ -1,5 +1,0 @@
-//! Fuzz target: the laws of `coherence::oracle::certificate`.
-
-#![no_main]
-
-fuzz::target!(coherence::oracle::certificate);
