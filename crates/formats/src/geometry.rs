@@ -50,9 +50,9 @@ pub fn cut(
         Some(asked) => asked.div_ceil(CHUNK_ROWS).max(1),
         None => (geometry.part_rows / CHUNK_ROWS).max(1),
     };
-    // Chunks are shared out evenly, among no more parts than are wanted or have room: each part costs a choice
-    // of encodings, dictionaries and a row group. An eighth of the room is for what one part has more than
-    // another.
+    // Chunks are shared out evenly, among no more parts than are wanted or have room: each part costs a
+    // choice of encodings, dictionaries and a row group. An eighth of the room is for what one part has more
+    // than another.
     let shares = match rows_asked {
         Some(_) => 1,
         None => {
