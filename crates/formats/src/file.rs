@@ -99,6 +99,11 @@ impl ObjectFile {
         }
     }
 
+    /// Whether the other is the same file and neither name nor bytes changed between their openings.
+    pub fn is_as(&self, other: &ObjectFile) -> bool {
+        self.stamp == other.stamp
+    }
+
     /// Fails if the file was written to, or its name leads to another file, since it was opened.
     pub fn check_unchanged(&self) -> Result<()> {
         let now = self.file.metadata().map_err(|error| Error::io(&self.path, error))?;
@@ -200,6 +205,19 @@ mod tests {
             assert!(error.contains("no regular file, and a configuration is one"), "{error}");
         }
         assert!(matches!(ObjectFile::open(dir.path()), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn a_file_is_told_from_others_and_from_what_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("file"), dir.path().join("other"));
+        std::fs::write(&path, "a").unwrap();
+        std::fs::write(&other, "a").unwrap();
+        let file = ObjectFile::open(&path).unwrap();
+        assert!(file.is_as(&ObjectFile::open(&path).unwrap()));
+        assert!(!file.is_as(&ObjectFile::open(&other).unwrap()));
+        std::fs::write(&path, "ab").unwrap();
+        assert!(!file.is_as(&ObjectFile::open(&path).unwrap()));
     }
 
     #[test]

@@ -45,20 +45,29 @@ pub fn cut(
     geometry: &Geometry,
     byte_range: impl Fn(Range<u64>) -> Range<u64>,
 ) -> Vec<Range<u64>> {
-    let part_rows = match rows_asked {
-        Some(asked) => asked.max(1).div_ceil(CHUNK_ROWS) * CHUNK_ROWS,
+    let chunks = rows.div_ceil(CHUNK_ROWS);
+    let part_chunks = match rows_asked {
+        Some(asked) => asked.div_ceil(CHUNK_ROWS).max(1),
+        None => (geometry.part_rows / CHUNK_ROWS).max(1),
+    };
+    // Chunks are shared out evenly, among no more parts than are wanted or have room: each part costs a
+    // choice of encodings, dictionaries and a row group. An eighth of the room is for what one part has more
+    // than another.
+    let shares = match rows_asked {
+        Some(_) => 1,
         None => {
-            // The largest size that still gives as many parts as are wanted.
-            let others = geometry.least_parts.max(2) - 1;
-            let chunks = rows.div_ceil(CHUNK_ROWS).saturating_sub(1) / others;
-            chunks.clamp(1, (geometry.part_rows / CHUNK_ROWS).max(1)) * CHUNK_ROWS
+            let all = byte_range(0..rows);
+            let by_bytes = all.end.saturating_sub(all.start).div_ceil((geometry.part_bytes / 8 * 7).max(1));
+            let wanted = geometry.least_parts.max(2);
+            wanted.max(chunks.div_ceil(part_chunks)).max(by_bytes).min(chunks)
         }
     };
+    let share = |row: u64| row / CHUNK_ROWS * shares / chunks;
     let mut parts = Vec::new();
     let mut start = 0;
     while start < rows {
         let mut end = (start + CHUNK_ROWS).min(rows);
-        while end < rows && end - start < part_rows {
+        while end < rows && (end - start) / CHUNK_ROWS < part_chunks && share(end) == share(start) {
             let next = (end + CHUNK_ROWS).min(rows);
             let bytes = byte_range(start..next);
             if bytes.end - bytes.start > geometry.part_bytes {
@@ -96,8 +105,26 @@ mod tests {
             }
             prop_assert_eq!(at, rows);
             if asked.is_none() {
-                prop_assert!(parts.len() as u64 >= geometry.least_parts.min(rows.div_ceil(CHUNK_ROWS)));
+                let wanted = geometry.least_parts.min(rows.div_ceil(CHUNK_ROWS));
+                prop_assert!(parts.len() as u64 >= wanted);
+                // No more where as many would do.
+                if rows * width <= wanted * geometry.part_bytes / 2 && rows <= wanted * geometry.part_rows {
+                    prop_assert_eq!(parts.len() as u64, wanted.max(1));
+                }
             }
+        }
+    }
+
+    #[test]
+    fn no_part_has_more_than_one_chunk_more_than_another() {
+        let geometry = Geometry::of(Format::Parquet.media());
+        for (rows, width, parts_wanted) in [(1_400_000, 143, 12), (7_000_000, 143, 12), (70_000_000, 143, 86)]
+        {
+            let parts = cut(rows, None, &geometry, |r| r.start * width..r.end * width);
+            assert_eq!(parts.len(), parts_wanted, "{rows}");
+            let chunks = parts.iter().map(|part| (part.end - part.start).div_ceil(CHUNK_ROWS));
+            let (least, most) = (chunks.clone().min().unwrap(), chunks.max().unwrap());
+            assert!(most - least <= 1, "{least} {most}");
         }
     }
 

@@ -93,17 +93,22 @@ impl Rows {
         for index in self.escaped.drain(..) {
             let field = &mut self.fields[index as usize];
             let (start, end) = (field.start(), field.end());
-            let mut to = start;
-            let mut from = start;
-            while from < end {
-                let byte = data[from];
-                let pair = (byte == rules.quote || Some(byte) == rules.escape) && from + 1 < end;
-                from += usize::from(pair);
-                data[to] = data[from];
-                to += 1;
-                from += 1;
+            let find = |rest: &[u8]| match rules.escape {
+                Some(escape) => memchr::memchr2(rules.quote, escape, rest),
+                None => memchr::memchr(rules.quote, rest),
+            };
+            let (mut to, mut from) = (start, start);
+            while let Some(before) = find(&data[from..end]) {
+                let at = from + before;
+                // The first of a pair goes; what it stands before stays, whatever it is.
+                let kept = at + usize::from(at + 1 < end);
+                data.copy_within(from..at, to);
+                data[to + before] = data[kept];
+                to += before + 1;
+                from = kept + 1;
             }
-            *field = FieldRef::new(start, to, QUOTED);
+            data.copy_within(from..end, to);
+            *field = FieldRef::new(start, to + end - from, QUOTED);
         }
     }
 }

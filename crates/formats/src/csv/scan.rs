@@ -4,6 +4,8 @@
 //! the other. It does not split fields; whether each record has the right number of them is the decoder's
 //! matter.
 
+use archmage::autoversion;
+
 use super::bits;
 use super::dialect::Dialect;
 use super::fault;
@@ -154,6 +156,7 @@ impl Scanner {
         }
     }
 
+    #[autoversion(v3)]
     fn feed(&mut self, data: &[u8]) -> Result<()> {
         let mut i = 0;
         while i < data.len() {
@@ -278,7 +281,7 @@ impl Scanner {
     }
 
     /// Sixty-four bytes at once: the same as `byte` on each of them, for a simple dialect and a usual state.
-    #[inline]
+    #[inline(always)]
     fn block(&mut self, block: &[u8; bits::BLOCK]) -> Result<()> {
         let base = self.at;
         let ends = bits::mask(block, [self.terminator]);

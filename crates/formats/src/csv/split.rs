@@ -1,5 +1,7 @@
 //! Provides the cutting of text into records and fields: the parser proper, without input, output or typing.
 
+use archmage::autoversion;
+
 use super::bits;
 use super::dialect::{Dialect, Ragged};
 use super::rows::{ABSENT, ESCAPED, FieldRef, QUOTED, Row, Rows};
@@ -75,6 +77,7 @@ impl Rules {
     }
 
     /// Cuts `data` from `from`, where a record begins, into `rows`. `last` says that no data follows.
+    #[autoversion(v3)]
     pub(super) fn cut(&self, data: &[u8], from: usize, last: bool, rows: &mut Rows) -> Step {
         Cut::new(self, data, last, rows).run(from)
     }

@@ -148,7 +148,8 @@ impl ParquetEncoder {
 
     /// What suits columns of which these are the first rows of a part.
     pub(super) fn properties_for(&self, sample: &RecordBatch) -> Result<WriterProperties> {
-        choose::properties(&self.properties, sample, self.part_rows, self.dictionary)
+        let sample = sample.slice(0, sample.num_rows().min(SAMPLE_ROWS as usize));
+        choose::properties(&self.properties, &sample, self.part_rows, self.dictionary)
     }
 
     /// The file facts of a part without rows, which carry the schema as the library writes it.
@@ -363,6 +364,22 @@ mod tests {
             assert!(part.writer.is_some() && part.waiting.is_empty(), "{bytes}");
             assert_eq!(Box::new(part).finish().unwrap().rows, pushes as u64);
         }
+    }
+
+    #[test]
+    fn encodings_are_chosen_by_no_more_rows_than_are_said() {
+        let rows = 2 * SAMPLE_ROWS as usize;
+        let text = |row: usize| match row < rows / 2 {
+            true => format!("one of {:0>9}", (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40 & 63),
+            false => format!("{row:0>800}"),
+        };
+        let text: arrow_array::ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(text)));
+        let batch = RecordBatch::try_from_iter([("text", text)]).unwrap();
+        let encoder = ParquetEncoder::new(batch.schema(), &ParquetOptions::default()).unwrap();
+        let dictionary =
+            |rows: &RecordBatch| encoder.properties_for(rows).unwrap().dictionary_enabled(&"text".into());
+        assert!(dictionary(&batch), "the first rows have few values");
+        assert!(!dictionary(&batch.slice(rows / 2, rows / 2)), "the others have one each");
     }
 
     #[test]

@@ -32,31 +32,21 @@ impl Plain {
         if run.len() > 20 {
             return None;
         }
-        let mut at = 0;
-        let mut mantissa = 0u64;
-        while let Some(digit) = run.get(at).map(|b| b.wrapping_sub(b'0')).filter(|&d| d <= 9) {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            at += 1;
-        }
+        let at = run.iter().position(|&byte| byte == mark).unwrap_or(run.len());
         let bare_mark = at == 0 && run.len() > 1;
         if !is_canonical_run(&run[..at]) && !bare_mark {
             return None;
         }
         let fraction = match run.get(at) {
             None => &[][..],
-            Some(&b) if b == mark && at + 1 < run.len() => &run[at + 1..],
+            Some(_) if at + 1 < run.len() => &run[at + 1..],
             Some(_) => return None,
         };
-        for &byte in fraction {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return None;
-            }
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-        }
         if at + fraction.len() > 19 {
             return None;
         }
+        let (integral, part) = (digits::value(&run[..at])?, digits::value(fraction)?);
+        let mantissa = integral.wrapping_mul(digits::POWERS[fraction.len()]).wrapping_add(part);
         let significant = mantissa.checked_ilog10().map_or(0, |log| log as usize + 1);
         let exponent = if significant == 0 { 0 } else { significant as i32 - 1 - fraction.len() as i32 };
         let ends_in_zero = run.last() == Some(&b'0');
@@ -113,5 +103,38 @@ impl Plain {
             _ => digits::quotient(self.mantissa, self.decimals),
         };
         if self.negative { -magnitude } else { magnitude }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_taken_apart_as_their_text_says(
+            text in "-?(0|[1-9][0-9]{0,19})?([.,][0-9]{0,19})?[.,ex-]?",
+        ) {
+            let run = text.strip_prefix('-').unwrap_or(&text);
+            let (integral, fraction) = run.split_once('.').unwrap_or((run, ""));
+            let of_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+            let parted = run.contains('.');
+            let plain = of_digits(integral)
+                && of_digits(fraction)
+                && (parted != fraction.is_empty())
+                && (parted || !integral.is_empty())
+                && (integral.len() < 2 || !integral.starts_with('0'))
+                && integral.len() + fraction.len() <= 19;
+            let found = Plain::scan(text.as_bytes(), b'.');
+            prop_assert_eq!(found.is_some(), plain);
+            if let Some(found) = found {
+                prop_assert_eq!(found.value().to_bits(), text.parse::<f64>().unwrap().to_bits());
+                prop_assert_eq!(found.decimals, fraction.len());
+                prop_assert_eq!(found.bare_mark, integral.is_empty());
+                let digits = [integral, fraction].concat();
+                prop_assert_eq!(found.significant, digits.trim_start_matches('0').len());
+            }
+        }
     }
 }

@@ -26,7 +26,7 @@ use crate::local::staging::certificate_path;
 use crate::local::standard::is_plain_file;
 use crate::local::survey::is_about;
 use crate::local::verify::read_certificate;
-use crate::local::{Job, are_certified_files, hash_object, places};
+use crate::local::{Hashed, Job, are_certified_files, hash_object, places};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -43,8 +43,8 @@ pub struct Told {
     pub columns: Option<Arc<Certified>>,
     /// Why it is not, where it should tell of this source.
     pub note: Option<String>,
-    /// The digests of the source, where they were needed.
-    object: Option<ObjectDigest>,
+    /// The source and its digests, where they were needed.
+    hashed: Option<Hashed>,
     /// Which it is, for the certificate of the conversion.
     record: Option<Value>,
 }
@@ -94,7 +94,9 @@ pub fn followed_and_hashed(
     told.record(&mut job.parameters);
     job.notes.extend(told.note);
     job.open.certified = told.columns;
-    Ok((job, told.object))
+    job.hashed = told.hashed;
+    let object = job.hashed.as_ref().map(|hashed| hashed.digest);
+    Ok((job, object))
 }
 
 /// What the certificate beside JSON Lines tells of them, if it can be read within this memory. Of other
@@ -119,7 +121,7 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
         true => of_columns(&at, &certificate, &[]),
         false => Told::nothing(&of_others(&at, &certificate, source)),
     };
-    Ok(Told { object: Some(object), ..told })
+    Ok(Told { hashed: Some(Hashed { file: Arc::new(file), digest: object }), ..told })
 }
 
 /// What the certificate beside a partitioned directory tells of JSON Lines in it, besides their keys.

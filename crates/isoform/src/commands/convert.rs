@@ -165,6 +165,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
         via,
         chain,
         sources,
+        hashed: None,
         many: ConcatOptions {
             union: args.union,
             source_column: args.source_column.clone(),

@@ -33,7 +33,7 @@ use super::rejects::{self, Rejects};
 use super::replace::Replace;
 use super::resume::{self, Identity};
 use super::seal::{self, refuse_own_source, seal};
-use super::source::Source;
+use super::source::{Hashed, Source};
 use super::staging::{Staging, refuse_existing};
 use super::{hash_parts, memory, partitioned};
 use crate::failure::{Failure, Result};
@@ -46,6 +46,8 @@ use crate::typed::Typed;
 pub struct Job {
     /// The sources, whose rows follow each other.
     pub sources: Vec<PathBuf>,
+    /// The only source, where its digests were needed before.
+    pub hashed: Option<Hashed>,
     /// How several sources become one table.
     pub many: ConcatOptions,
     /// The file that bad records are set aside into.

@@ -54,7 +54,7 @@ pub use outcome::{Done, Outcome};
 pub use partitioned::{PARTITION_STYLE, are_certified_files, has_certified_files, places, without_slash};
 pub use plan::{Plan, plan, refusals_of_file, retyped, retyped_on};
 pub use prove::reread;
-pub use source::{open_planned, open_sources, open_table, opened, read_pipe};
+pub use source::{Hashed, open_planned, open_sources, open_table, opened, read_pipe};
 
 /// Why nothing may be lost: since a person asked for that, or since nobody said how much.
 pub fn no_budget(exact_asked: bool) -> &'static str {

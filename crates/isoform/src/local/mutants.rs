@@ -155,7 +155,7 @@ fn table(dir: &Path, seed: usize, rows: usize) -> PathBuf {
     path
 }
 
-fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
+pub(super) fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
     let open = OpenOptions {
         arrays: None,
         led: Vec::new(),
@@ -178,6 +178,7 @@ fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         chain: Vec::new(),
         from: None,
         sources: vec![source],
+        hashed: None,
         many: ConcatOptions::default(),
         rejects: None,
         partition_by: Vec::new(),
