@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
-use crate::limits::{PIECES_HELD_BYTES_MAX, PIECES_SPILL_BYTES_MIN};
+use crate::limits::{LONG_BUFFER_BYTES_MIN, PIECES_HELD_BYTES_MAX, PIECES_SPILL_BYTES_MIN};
 
 /// Bytes in one piece at most, save what was appended at once.
 const PIECE_BYTES: usize = 1 << 20;
@@ -102,6 +102,17 @@ impl Pieces {
         self.pieces.append(&mut pieces);
         self.held.join(held);
         self.spill_if_many().map_err(failed)
+    }
+
+    /// Adds what is in `bytes`, which is empty then: little is copied, so that there is room for what follows,
+    /// and much is moved.
+    pub fn drain(&mut self, bytes: &mut Vec<u8>) -> Result<()> {
+        if bytes.len() >= LONG_BUFFER_BYTES_MIN {
+            return self.push(std::mem::take(bytes));
+        }
+        self.extend_from_slice(bytes)?;
+        bytes.clear();
+        Ok(())
     }
 
     /// Copies bytes to the end.

@@ -11,6 +11,9 @@ use crate::error::{Error, Place, Result};
 /// Bytes of a block for which there is room at first.
 const BLOCK_BYTES: usize = 64 << 10;
 
+/// Bytes of a block that is moved while it grows at most.
+const MOVED_BYTES_MAX: usize = 4 << 20;
+
 /// How blocks are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
@@ -164,8 +167,11 @@ fn whole(block: Vec<u8>, read: u64, stored: usize) -> Result<Vec<u8>, Spoilt> {
 fn bounded(decoder: &mut impl Read, max: usize) -> Result<Vec<u8>, Spoilt> {
     let (mut block, mut room) = (Vec::new(), BLOCK_BYTES.min(max.saturating_add(1)));
     loop {
-        // It grows by as much again and never beyond the limit, which a vector that fills itself would.
-        block.reserve_exact(room);
+        // It grows by as much again and never beyond the limit, which a vector that fills itself would. From
+        // some size on it gets room for all there can be: what is not filled takes no memory, and moving takes
+        // it twice.
+        let all = max.saturating_add(1) - block.len();
+        block.reserve_exact(if block.len() < MOVED_BYTES_MAX { room } else { all });
         let read = decoder.by_ref().take(room as u64).read_to_end(&mut block);
         let read = read.map_err(|error| Spoilt::Bytes(error.to_string()))?;
         if block.len() > max {

@@ -147,11 +147,12 @@ impl Header {
     }
 }
 
-/// Appends a block.
-pub(super) fn write_block(out: &mut Vec<u8>, rows: u64, stored: &[u8], sync: &[u8; SYNC_BYTES]) {
-    write_long(out, rows as i64);
-    write_bytes(out, stored);
-    out.extend_from_slice(sync);
+/// What stands before the stored bytes of a block, and the sync marker behind them.
+pub(super) fn block_head(rows: u64, stored: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(BLOCK_HEAD_BYTES);
+    write_long(&mut out, rows as i64);
+    write_long(&mut out, stored as i64);
+    out
 }
 
 /// Bytes of a block at most where a row may have so many.

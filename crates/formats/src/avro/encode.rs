@@ -6,14 +6,14 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Field, SchemaRef};
 
 use super::codec::Codec;
-use super::container::{Header, SYNC_BYTES, write_block};
+use super::container::{Header, SYNC_BYTES, block_head};
 use super::schema_json;
 use super::values::Cells;
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Result};
-use crate::limits::{AVRO_BLOCK_BYTES_MAX, CHUNK_ROWS};
+use crate::limits::{AVRO_BLOCK_BYTES_MAX, CHUNK_ROWS, LONG_BUFFER_BYTES_MIN};
 use crate::pieces::Pieces;
-use crate::table::{Encoded, PartEncoder, Placed, TableEncoder};
+use crate::table::{Encoded, PartEncoder, Placed, TableEncoder, rows_bytes};
 
 /// Bytes after which a block is closed: enough for a codec to find repetitions, little for a reader to hold.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -92,8 +92,8 @@ impl TableEncoder for AvroEncoder {
     }
 
     fn part(&self, first_row: u64) -> Result<Box<dyn PartEncoder + '_>> {
-        let (block, written, bytes) = (Vec::new(), Vec::new(), Pieces::default());
-        Ok(Box::new(Part { encoder: self, block, block_rows: 0, first_row, rows: 0, written, bytes }))
+        let (block, bytes) = (Vec::new(), Pieces::default());
+        Ok(Box::new(Part { encoder: self, block, block_rows: 0, first_row, rows: 0, bytes }))
     }
 
     fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
@@ -108,8 +108,6 @@ struct Part<'a> {
     /// Row of the table with which the part begins.
     first_row: u64,
     rows: u64,
-    /// A finished block on its way to the others.
-    written: Vec<u8>,
     bytes: Pieces,
 }
 
@@ -121,14 +119,17 @@ impl Part<'_> {
             return Err(too_long());
         }
         let header = &self.encoder.header;
-        let stored = header.codec.compress(&self.block)?;
+        let mut stored = header.codec.compress(&self.block)?;
+        match self.block.len() < LONG_BUFFER_BYTES_MIN {
+            true => self.block.clear(),
+            false => self.block = Vec::new(),
+        }
         if stored.len() > AVRO_BLOCK_BYTES_MAX {
             return Err(too_long());
         }
-        write_block(&mut self.written, self.block_rows, &stored, &header.sync);
-        self.bytes.extend_from_slice(&self.written)?;
-        self.written.clear();
-        self.block.clear();
+        self.bytes.extend_from_slice(&block_head(self.block_rows, stored.len()))?;
+        self.bytes.drain(&mut stored)?;
+        self.bytes.extend_from_slice(&header.sync)?;
         self.block_rows = 0;
         Ok(())
     }
@@ -142,6 +143,11 @@ impl PartEncoder for Part<'_> {
         let fields: Vec<&Arc<Field>> = self.encoder.carrier.physical().fields().iter().collect();
         let columns = batch.columns().iter().zip(fields);
         let columns = columns.map(|(array, field)| Cells::new(array, field)).collect::<Result<Vec<_>>>()?;
+        let bytes = rows_bytes(&batch)?;
+        if bytes / batch.num_rows().max(1) >= LONG_BUFFER_BYTES_MIN {
+            // Room that is not filled takes no memory, and moving to larger room takes it twice.
+            self.block.reserve(bytes);
+        }
         for row in 0..batch.num_rows() {
             columns.iter().for_each(|column| column.write(row, &mut self.block));
             self.block_rows += 1;

@@ -257,6 +257,10 @@ impl Rows<'_> {
                 ));
             }
         }
+        if self.block_left == 0 {
+            // Nothing is left in it, and who gets the rows needs memory too.
+            self.block = Vec::new();
+        }
         let rows = usize::try_from(self.row - first).map_err(|error| Error::Bug(error.to_string()))?;
         let array = self.column.finish(rows).map_err(|what| {
             let place = Place { row: Some(first + 1), ..Place::at_byte(self.block_start) };
@@ -267,6 +271,7 @@ impl Rows<'_> {
 
     fn next_block(&mut self) -> Result<()> {
         let block = block_at(self.file, self.next_block, self.block_bytes_max)?;
+        self.block = Vec::new();
         let mut stored = vec![0; block.length + SYNC_BYTES];
         self.file.read_exact_at(&mut stored, block.start)?;
         if stored[block.length..] != self.sync {

@@ -10,6 +10,7 @@ use super::fault;
 use super::parts::TextPart;
 use super::rows::{FieldRef, Row, Rows};
 use super::split::{Fault, Rules, Step, first_wrong};
+use crate::limits::LONG_BUFFER_BYTES_MIN;
 use crate::spool::ReadAt;
 use crate::text::RawField;
 use crate::{Error, Result};
@@ -130,6 +131,18 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
             records_before: self.records_before,
             byte: self.offset + self.start as u64,
         }))
+    }
+
+    /// Lets the text of the current batch go, where that is much: what was read beyond it is read again.
+    pub fn let_go(&mut self) {
+        if self.buffer.len() < LONG_BUFFER_BYTES_MIN {
+            return;
+        }
+        self.offset += (self.start + self.batch_bytes) as u64;
+        self.records_before += u64::from(self.rows.records);
+        self.rows.clear();
+        (self.start, self.filled, self.batch_bytes) = (0, 0, 0);
+        self.buffer = Vec::new();
     }
 
     /// Takes the records that were set aside so far.

@@ -140,7 +140,11 @@ impl CsvWriter {
         }
         for name in names {
             let written = match () {
-                () if is_value(name.as_bytes()) => self.separate().map(|()| self.quoted(name.as_bytes())),
+                () if is_value(name.as_bytes()) => self.separate().map(|()| {
+                    let start = self.out.len();
+                    self.out.extend_from_slice(name.as_bytes());
+                    self.quote_from(start);
+                }),
                 () if name.is_empty() && names.len() > 1 => self.field_by(false, |_| false),
                 () => self.field(name.as_bytes(), false),
             };
@@ -181,8 +185,7 @@ impl CsvWriter {
         match class {
             PLAIN if !text.is_empty() && !self.is_null(column, text) && !self.misleads(column, text) => {}
             PLAIN | SPECIAL => {
-                let text = self.out.split_off(start);
-                self.quoted(&text);
+                self.quote_from(start);
             }
             _ => {
                 let what = "text (type utf8) with a NUL character";
@@ -224,12 +227,16 @@ impl CsvWriter {
         std::mem::take(&mut self.out)
     }
 
-    /// Appends what was written so far to `out`, keeping the writer's memory for what follows.
+    /// Appends what was written so far to `out`, keeping the writer's memory for what follows where that is
+    /// little.
     pub fn drain_into(&mut self, out: &mut Pieces) -> Result<()> {
-        out.extend_from_slice(&self.out)?;
-        self.out.clear();
         self.begun = 0;
-        Ok(())
+        out.drain(&mut self.out)
+    }
+
+    /// Makes room for so many bytes more.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
     }
 
     #[inline]
@@ -281,16 +288,22 @@ impl CsvWriter {
         comment || (self.at_start && foreign)
     }
 
-    fn quoted(&mut self, text: &[u8]) {
-        let quote = self.format.quote;
-        self.out.push(quote);
-        let mut rest = text;
-        while let Some(at) = memchr::memchr(quote, rest) {
-            self.out.extend_from_slice(&rest[..=at]);
-            self.out.push(quote);
-            rest = &rest[at + 1..];
+    /// Puts quotes around what begins here, and doubles those inside: in place, from the end on.
+    fn quote_from(&mut self, start: usize) {
+        let (quote, mut from) = (self.format.quote, self.out.len());
+        let mut to = from + memchr::memchr_iter(quote, &self.out[start..]).count() + 2;
+        // The last byte is the quote at the end.
+        self.out.resize(to, quote);
+        to -= 1;
+        while let Some(at) = memchr::memrchr(quote, &self.out[start..from]) {
+            let at = start + at;
+            to -= from - at;
+            self.out.copy_within(at..from, to);
+            to -= 1;
+            self.out[to] = quote;
+            from = at;
         }
-        self.out.extend_from_slice(rest);
-        self.out.push(quote);
+        self.out.copy_within(start..from, start + 1);
+        self.out[start] = quote;
     }
 }

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::bytes::Settings;
 use crate::error::{Error, Place, Result};
-use crate::limits::{CHUNK_ROWS, RECORD_COPIES};
+use crate::limits::{CHUNK_ROWS, LONG_BUFFER_BYTES_MIN, RECORD_COPIES};
 use crate::pieces::Pieces;
 use crate::spool::{ReadAt, TextFile, Wrap, Wrapping};
-use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
+use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource, rows_bytes};
 use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping, Fresh, Profile};
 
 /// Delimited text under a typing of its columns.
@@ -221,6 +221,7 @@ impl Reader<'_> {
                 }
                 columns.push(parser.finish()?);
             }
+            self.records.let_go();
             let options = RecordBatchOptions::new().with_row_count(Some(to - from));
             let batch = RecordBatch::try_new_with_options(self.table.schema.clone(), columns, &options);
             return batch.map(Some).map_err(|error| Error::Bug(format!("a batch of text: {error}")));
@@ -341,6 +342,11 @@ impl PartEncoder for Part<'_> {
         let plain = |column: &ColumnFormatter| column.bytes().is_some_and(|all| self.writer.are_plain(all));
         let any = columns.iter().zip(&self.any).map(|(column, any)| *any && !plain(column));
         let any: Vec<bool> = any.collect();
+        let bytes = rows_bytes(batch)?;
+        if bytes >= LONG_BUFFER_BYTES_MIN {
+            // Room that is not filled takes no memory, and moving to larger room takes it twice.
+            self.writer.reserve(2 * bytes);
+        }
         for row in 0..batch.num_rows() {
             for (index, (column, any)) in columns.iter().zip(&any).enumerate() {
                 let written = self.writer.field_by(*any, |out| column.write(row, out));

@@ -141,6 +141,19 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
         }
     }
 
+    /// Lets the text of the records so far go, where that is much: what was read beyond them is read again.
+    fn let_go(&mut self) {
+        if self.buffer.len() < limits::LONG_BUFFER_BYTES_MIN {
+            return;
+        }
+        self.base += self.used as u64;
+        (self.filled, self.used, self.checked) = (0, 0, 0);
+        let room = self.end.saturating_sub(self.base).min(BLOCK_BYTES as u64) as usize;
+        // The old one is let go first.
+        self.buffer = Vec::new();
+        self.buffer.resize(room, 0);
+    }
+
     /// Reads on until at least one more line is whole; false at the end.
     fn fill(&mut self) -> Result<bool> {
         self.buffer.copy_within(self.used..self.filled, 0);
@@ -175,7 +188,7 @@ impl<'a, S: ReadAt + ?Sized> Records<'a, S> {
         if self.buffer.len() > limits::RECORD_BYTES_MAX {
             return Err(too_long(self.row, self.base, limits::RECORD_BYTES_MAX));
         }
-        let larger = (self.buffer.len() * 2).clamp(BLOCK_BYTES, limits::RECORD_BYTES_MAX + 1);
+        let larger = (self.buffer.len() / 2 * 3).clamp(BLOCK_BYTES, limits::RECORD_BYTES_MAX + 1);
         self.buffer.resize(larger, 0);
         Ok(())
     }
@@ -278,6 +291,7 @@ impl<'a, S: ReadAt + ?Sized> Reader<'a, S> {
             };
         }
         self.tell()?;
+        self.records.let_go();
         self.decoder.finish().map(Some)
     }
 }

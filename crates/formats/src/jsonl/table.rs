@@ -12,10 +12,10 @@ use super::scalar::push_string;
 use super::{Encoder, JsonProfile, Mark, Reader, Resolved, Scan, Typing};
 use crate::bytes::Settings;
 use crate::error::Result;
-use crate::limits::RECORD_COPIES;
+use crate::limits::{LONG_BUFFER_BYTES_MIN, RECORD_COPIES};
 use crate::pieces::Pieces;
 use crate::spool::{ReadAt, TextFile, Wrap, Wrapping};
-use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource};
+use crate::table::{Batches, Encoded, PartEncoder, Placed, TableEncoder, TableSource, rows_bytes};
 
 /// JSON Lines under a typing of its columns.
 pub struct JsonTable {
@@ -244,11 +244,14 @@ struct Part<'a> {
 
 impl PartEncoder for Part<'_> {
     fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let bytes = rows_bytes(batch)?;
+        if bytes >= LONG_BUFFER_BYTES_MIN {
+            // Room that is not filled takes no memory, and moving to larger room takes it twice.
+            self.batch.reserve(2 * bytes);
+        }
         self.encoder.write(batch, self.first_row + self.rows, &mut self.batch)?;
         self.rows += batch.num_rows() as u64;
-        self.text.extend_from_slice(&self.batch)?;
-        self.batch.clear();
-        Ok(())
+        self.text.drain(&mut self.batch)
     }
 
     fn finish(self: Box<Self>) -> Result<Encoded> {

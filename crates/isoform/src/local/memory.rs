@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use formats::error::Place;
-use formats::limits::{RECORD_COPIES, ROW_COPIES};
+use formats::limits::{PIECES_SPILL_BYTES_MIN, RECORD_COPIES, ROW_COPIES};
 use formats::media::{Key, MediaType, size};
 use formats::registry::Format;
 use formats::table::TableSource;
@@ -44,6 +44,9 @@ pub const KEPT_BYTES: u64 = 48 << 20;
 /// With 100,000 columns 7 to 9 kB of each were seen.
 const COLUMN_BYTES: u64 = 8 << 10;
 
+/// Bytes of encoded parts that may be held at least: fewer are not worth a temporary.
+const PIECES_BYTES_MIN: u64 = PIECES_SPILL_BYTES_MIN as u64;
+
 /// Memory for batches, dictionaries and compression of one worker at most.
 const BUFFER_BYTES: u64 = 48 << 20;
 
@@ -76,10 +79,11 @@ pub fn worker_beside(media: &MediaType, format: Format) -> u64 {
     }
 }
 
-/// Bytes of a record that one worker can hold.
+/// Bytes of a record of text that one worker can hold: an eighth of the memory, or less where the program
+/// itself takes a large part of it.
 pub fn record_bytes_max(memory: u64) -> usize {
-    let held = memory.saturating_sub(BASE_BYTES + HELD_FREE_BYTES).max(HELD_FREE_BYTES);
-    usize::try_from(held / RECORD_COPIES).unwrap_or(usize::MAX)
+    let held = memory.saturating_sub(BASE_BYTES).max(HELD_FREE_BYTES);
+    usize::try_from((held / RECORD_COPIES).min(memory / 8)).unwrap_or(usize::MAX)
 }
 
 /// Bytes of a row of a format that holds types that one worker can hold.
@@ -172,23 +176,20 @@ pub fn workers_of_table(
     path: &Path,
     (workers, memory, worker): (usize, u64, u64),
 ) -> Result<usize> {
-    workers_holding(workers, memory, worker, table.held_bytes()).map_err(|needed| {
+    let fitting = workers_holding(workers, memory, worker, table.held_bytes());
+    if format.is_text() {
+        // A record that no worker can hold was refused when the text was scanned.
+        return Ok(fitting.unwrap_or(1));
+    }
+    fitting.map_err(|needed| {
         let (needed, max) = (needed.div_ceil(1 << 20), held_max(memory, worker));
-        let (what, max, hint) = if format.is_text() {
-            let hint = format!("give it --memory {needed}MiB, or cut the record into several");
-            ("the length of a record in bytes", max / RECORD_COPIES, hint)
-        } else {
-            let pieces = match format {
-                Format::Parquet => ("the size of a page, which is held whole,", "pages"),
-                Format::Avro => ("the size of a block, which is held whole,", "blocks"),
-                _ => ("the size of a record batch, which is held whole,", "batches"),
-            };
-            let hint = format!(
-                "read it with --memory {needed}MiB, or write the file again with smaller {}",
-                pieces.1
-            );
-            (pieces.0, max, hint)
+        let (what, pieces) = match format {
+            Format::Parquet => ("the size of a page, which is held whole,", "pages"),
+            Format::Avro => ("the size of a block, which is held whole,", "blocks"),
+            _ => ("the size of a record batch, which is held whole,", "batches"),
         };
+        let hint =
+            format!("read it with --memory {needed}MiB, or write the file again with smaller {pieces}");
         let place = Box::new(Place { path: Some(path.to_owned()), ..Place::default() });
         formats::Error::Limit { place, what, max, hint }.into()
     })
@@ -210,7 +211,7 @@ pub fn readers_of_table(
 pub fn for_pieces(memory: u64, workers: usize, held: u64) -> usize {
     let held = if held <= HELD_FREE_BYTES { 0 } else { held.saturating_mul(workers.max(1) as u64) };
     let free = memory.saturating_sub(BASE_BYTES.saturating_add(held));
-    usize::try_from((free / 7 * 3).max(HELD_FREE_BYTES)).unwrap_or(usize::MAX)
+    usize::try_from((free.saturating_sub(BUFFER_BYTES) / 2).max(PIECES_BYTES_MIN)).unwrap_or(usize::MAX)
 }
 
 /// The largest piece that one worker can hold.
@@ -301,10 +302,19 @@ mod tests {
 
     #[test]
     fn encoded_parts_hold_what_large_pieces_of_the_source_leave() {
-        assert_eq!(for_pieces(512 << 20, 2, 0), 192 << 20);
-        assert_eq!(for_pieces(512 << 20, 2, 16 << 20), 192 << 20);
+        assert_eq!(for_pieces(512 << 20, 2, 0), 200 << 20);
+        assert_eq!(for_pieces(512 << 20, 2, 16 << 20), 200 << 20);
         assert!(for_pieces(512 << 20, 1, 288 << 20) < 70 << 20);
-        assert_eq!(for_pieces(64 << 20, 1, u64::MAX), 16 << 20);
+        assert_eq!([128, 256].map(|mib| for_pieces(mib << 20, 1, 0) >> 20), [8, 72]);
+        assert_eq!(for_pieces(64 << 20, 1, u64::MAX), 8 << 20);
+    }
+
+    #[test]
+    fn a_record_may_have_an_eighth_where_six_of_it_fit_beside_the_program() {
+        let mib = |mib: u64| record_bytes_max(mib << 20) as u64 >> 10;
+        assert_eq!([256, 512, 1024].map(mib), [32 << 10, 64 << 10, 128 << 10]);
+        assert_eq!(mib(128), 64 * 1024 / 6);
+        assert!(record_bytes_max(0) == 0 && mib(96) < mib(128));
     }
 
     #[test]
@@ -327,10 +337,6 @@ mod tests {
         let told =
             workers_of(Some(1), 128 << 20, (16 << 20, 80 << 20), ", or take less").unwrap_err().to_string();
         assert!(told.ends_with("MiB; give more, or take less"), "{told}");
-        for memory in [128 << 20, 512 << 20] {
-            let held = record_bytes_max(memory) as u64 * RECORD_COPIES;
-            assert_eq!(workers_holding(2, memory, worker_beside(parquet, Format::Csv), held), Ok(1));
-        }
         assert_eq!(worker_beside(parquet, Format::ArrowFile), worker(parquet));
         assert_eq!(worker_beside(parquet, Format::Avro), BUFFER_BYTES);
         assert_eq!(held(512 << 20).unwrap(), 208 << 20);
