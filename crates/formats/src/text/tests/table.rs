@@ -379,7 +379,7 @@ const REASONS: &[(&str, &str)] = &[
         "record 2: \"Jan 6, 2024\" is a date in another pattern or order; the rows before it are dates",
     ),
     ("2020.01.31 10:00:00 UTC", "is neither a number nor a date"),
-    ("2020.01.31", "is no date in a layout that is recognised"),
+    ("2020/01-31", "is no date in a layout that is recognised"),
     ("2020-01-31 10:00:00 UTC", "is neither a number nor a date"),
     ("01.31.2020 10:00", "has no date with the day first"),
     ("2020-01-31|01/02/2020", "record 2: \"01/02/2020\" is a date in another pattern or order"),
