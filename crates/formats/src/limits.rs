@@ -30,16 +30,16 @@ pub const RECORD_BYTES_MAX: usize = 64 << 20;
 /// covered by what each is given anyway.
 pub const LONG_RECORD_BYTES_MIN: u64 = 1 << 20;
 
-/// Times that a long record of text is in memory at once at most, on its way through one thread: as text, field
-/// and value, in pages and buffers of its encoder, and in the part.
+/// Times that a long record of text is in memory at once at most, on its way through one thread: as text,
+/// field and value, in pages and buffers of its encoder, and in the part.
 pub const RECORD_COPIES: u64 = 6;
 
 /// Times that a row of a format that holds types is in memory at once at most: as page, value, and what its
 /// encoder and the part hold. Five were seen.
 pub const ROW_COPIES: usize = 8;
 
-/// Bytes of a buffer from which on it is not kept for what follows, or copied where it can be moved: copies of
-/// less take no time, and room for less is soon used again.
+/// Bytes of a buffer from which on it is not kept for what follows, or copied where it can be moved: copies
+/// of less take no time, and room for less is soon used again.
 pub const LONG_BUFFER_BYTES_MIN: usize = 8 << 20;
 
 /// Bytes of encoded parts in memory at most: more than two workers of parts of the usual size have at once,

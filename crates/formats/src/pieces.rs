@@ -104,8 +104,8 @@ impl Pieces {
         self.spill_if_many().map_err(failed)
     }
 
-    /// Adds what is in `bytes`, which is empty then: little is copied, so that there is room for what follows,
-    /// and much is moved.
+    /// Adds what is in `bytes`, which is empty then: little is copied, so that there is room for what
+    /// follows, and much is moved.
     pub fn drain(&mut self, bytes: &mut Vec<u8>) -> Result<()> {
         if bytes.len() >= LONG_BUFFER_BYTES_MIN {
             return self.push(std::mem::take(bytes));

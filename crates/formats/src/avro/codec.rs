@@ -168,8 +168,8 @@ fn bounded(decoder: &mut impl Read, max: usize) -> Result<Vec<u8>, Spoilt> {
     let (mut block, mut room) = (Vec::new(), BLOCK_BYTES.min(max.saturating_add(1)));
     loop {
         // It grows by as much again and never beyond the limit, which a vector that fills itself would. From
-        // some size on it gets room for all there can be: what is not filled takes no memory, and moving takes
-        // it twice.
+        // some size on it gets room for all there can be: what is not filled takes no memory, and moving
+        // takes it twice.
         let all = max.saturating_add(1) - block.len();
         block.reserve_exact(if block.len() < MOVED_BYTES_MAX { room } else { all });
         let read = decoder.by_ref().take(room as u64).read_to_end(&mut block);

@@ -144,7 +144,8 @@ mod tests {
         let mut field = ColumnTyping::default_for(&DataType::Float64).unwrap();
         field.style.exceptions = exceptions.clone();
         let inside = jsonl::Typing { exceptions, ..jsonl::Typing::of(&DataType::Float64) };
-        Typings::Both(vec![field], vec![jsonl::Typing { children: vec![inside], ..Default::default() }])
+        let outside = jsonl::Typing { children: vec![inside], ..jsonl::Typing::of(&DataType::Null) };
+        Typings::Both(vec![field], vec![outside])
     }
 
     fn texts(typings: &Typings) -> Vec<(u64, String)> {

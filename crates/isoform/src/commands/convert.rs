@@ -119,11 +119,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     refuse_together(args, &sources, target)?;
     let args = &options::without_waiting(args, &[]);
     options::refuse_signals(args)?;
-    if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
-        return Err(Failure::Usage(format!(
-            "--within {within}: tables are converted exactly; leave it away"
-        )));
-    }
+    refuse_within(args)?;
     let dir = directory_of(target);
     let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
     let write = options::writing(&args.writing, &target)?;
@@ -184,6 +180,15 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
         parameters,
         notes,
     })
+}
+
+fn refuse_within(args: &Convert) -> Result<()> {
+    match args.within.as_ref().filter(|within| *within != "exact") {
+        None => Ok(()),
+        Some(within) => {
+            Err(Failure::Usage(format!("--within {within}: tables are converted exactly; leave it away")))
+        }
+    }
 }
 
 /// That the name of a target does not tell the compression around it. Standard output has no name, and files

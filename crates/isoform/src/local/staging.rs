@@ -212,17 +212,8 @@ impl Staging {
         let path = beside(target, PART_ENDING)?;
         let file = open_alone(&path, target, "the target", resume)?;
         let (target, len) = (target.to_owned(), 0);
-        let mut staging = Staging {
-            target,
-            path,
-            file,
-            len,
-            keep: resume,
-            replace,
-            damaged: 0,
-            untaken: 0,
-            taking: None,
-        };
+        let mut staging =
+            Staging { target, path, file, len, keep: resume, replace, damaged: 0, untaken: 0, taking: None };
         undo(&staging.target)?;
         permit_as(&staging.target, &staging.file, &staging.path)?;
         staging.len = staging.file.metadata().map_err(|error| Failure::io(&staging.path, error))?.len();

@@ -54,8 +54,8 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
     Ok(true)
 }
 
-/// Which of the targets exist and are what an earlier run made of the same photographs, as they are or were, so
-/// that this one may replace them.
+/// Which of the targets exist and are what an earlier run made of the same photographs, as they are or were,
+/// so that this one may replace them.
 ///
 /// # Errors
 /// A target exists that is not, or something lies where a certificate is to come that is none, and is not to
