@@ -13,14 +13,20 @@ use formats::oracle;
 /// take on the word of a file has 256 MiB (`formats::limits`), and may be held twice.
 pub const MEMORY_BYTES_MAX: usize = 1 << 30;
 
+/// What an oracle says of bytes: nothing, or which law they break.
+type Said = Result<(), String>;
+
+/// An oracle that needs no choice.
+type Plain = fn(&[u8]) -> Said;
+
 /// An oracle over bytes.
-pub type Oracle = Box<dyn Fn(&[u8]) -> Result<(), String> + Send + Sync>;
+pub type Oracle = Box<dyn Fn(&[u8]) -> Said + Send + Sync>;
 
 /// The variable that names the target.
 const CHOICE: &str = "ISOFORM_FUZZ_TARGET";
 
 /// Splitters, what goes from one format into all others, and what is read beside the formats of content.
-const OTHERS: [(&str, fn(&[u8]) -> Result<(), String>); 14] = [
+const OTHERS: [(&str, Plain); 14] = [
     ("any", oracle::any),
     ("arrays", oracle::arrays),
     ("attributes", oracle::attributes),

@@ -200,15 +200,18 @@ fn file_encoder(job: &Job, opened: &Opened, partitioning: &Partitioning) -> Resu
     Ok(encoder.map_err(|error| opened.misfit(error))?)
 }
 
+/// A row of the source that is an exception to a style, and the row that it is in its file.
+type Place = (u64, u64);
+
 /// Makes the encoders of single files: of each, some rows of the source are exceptions to styles.
 fn file_encoders<'a>(
     job: &'a Job,
     opened: &Opened,
     partitioning: &Partitioning,
-) -> Result<impl Fn(&[(u64, u64)]) -> Result<Encoder> + Sync + use<'a>> {
+) -> Result<impl Fn(&[Place]) -> Result<Encoder> + Sync + use<'a>> {
     let schema = partitioning.rest_schema(opened.table().schema())?;
     let typings = typings(opened, partitioning).project(&partitioning.rest());
-    Ok(move |places: &[(u64, u64)]| Ok(encoder(&schema, &typings.moved(places), &job.write)?))
+    Ok(move |places: &[Place]| Ok(encoder(&schema, &typings.moved(places), &job.write)?))
 }
 
 /// The name of the file in the directory of each partition.
