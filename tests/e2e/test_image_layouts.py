@@ -72,7 +72,78 @@ def test_a_palette_stays_as_it_was(isoform, tmp_path, bits, count, transparent):
     assert header(made) == (bits, 3)
     with Image.open(source) as left, Image.open(made) as right:
         assert right.mode == left.mode == "P" and bytes(right.getpalette()[:3 * count]) == colours
-        assert right.info.get("transparency") == left.info.get("transparency") or transparent
+        told = [0, 128] + [255] * (count - 2) if transparent else []
+        assert list(right.info.get("transparency", b"")) == told
+
+
+@pytest.mark.parametrize("kind, target", [(kind, target) for kind in ["png", "gif", "bmp", "tif"] for target in ["png", "gif"]])
+def test_labels_of_equal_colours_stay_apart(isoform, tmp_path, kind, target):
+    labels = LETTERS.integers(0, 5, (20, 31), dtype=np.uint8)
+    image = Image.fromarray(labels, "P")
+    image.putpalette([9, 9, 9] * 5)
+    source, made, other = tmp_path / f"x.{kind}", tmp_path / f"y.{target}", tmp_path / "z.webp"
+    image.save(source, **({"optimize": False} if kind == "gif" else {}))
+    with Image.open(source) as found:
+        labels = np.asarray(found)
+        assert len(np.unique(labels)) == 5
+    drop = ["--drop", "metadata"]
+    run = exact(isoform, source, made, *drop) if kind != "bmp" else isoform("--json", "convert", source, made, *drop).expect(0).json()
+    assert not any("palette" in note for note in run["notes"]) and style(made)["declaredKept"] is True
+    with Image.open(made) as found:
+        assert found.mode == "P" and np.array_equal(np.asarray(found), labels)
+    told = "pixels of equal colours lose the numbers that told them apart"
+    assert told in isoform("plan", source, other, *drop).expect(0).out
+    assert told in isoform("convert", source, other, *drop).expect(0).out and style(other)["declaredKept"] is False
+
+
+def test_the_colour_of_transparent_pixels_of_a_gif(isoform, tmp_path):
+    image = Image.fromarray(LETTERS.integers(0, 4, (9, 9), dtype=np.uint8), "P")
+    image.putpalette([1, 2, 3, 38, 219, 186, 7, 8, 9, 10, 11, 12])
+    source, same, made = tmp_path / "x.gif", tmp_path / "y.gif", tmp_path / "y.png"
+    image.save(source, transparency=1, optimize=False)
+    assert exact(isoform, source, same)["notes"] == [] and style(same)["declaredKept"] is True
+    with Image.open(same) as found:
+        assert found.info["transparency"] == 1 and found.getpalette()[3:6] == [38, 219, 186]
+    told = "its transparent colour, #26dbba, is black in png"
+    assert told in isoform("plan", source, made).expect(0).out
+    run = isoform("--json", "convert", source, made).expect(0).json()
+    assert any(told in note for note in run["notes"]) and style(made)["declaredKept"] is False
+    with Image.open(made) as found:
+        assert found.mode == "P"
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_few_bits_keeps_its_transparent_shade(isoform, tmp_path, bits):
+    source, made, other = tmp_path / "x.png", tmp_path / "y.png", tmp_path / "z.webp"
+    png(source, LETTERS.integers(0, 2**bits, (11, 13)), bits, 0, (b"tRNS", bytes([0, 1])))
+    run = isoform("--json", "convert", source, made).expect(0).json()
+    assert run["notes"] == [] and header(made) == (bits, 0) and style(made)["declaredKept"] is True
+    assert b"tRNS\0\1" in made.read_bytes()
+    told = "of which shade 1 is transparent: written in webp as rgba u8"
+    assert told in isoform("plan", source, other).expect(0).out
+    isoform("convert", source, other).expect(0)
+    assert style(other)["declaredKept"] is False
+
+
+@pytest.mark.parametrize("pixel, told", [
+    ((255, 255, 255, 0), "gif cannot hold the colour of fully transparent pixels, where it is not black"),
+    ((0, 0, 0, 9), "gif cannot hold opacity between none and full"),
+])
+def test_a_gif_is_refused_for_what_it_lacks(isoform, tmp_path, pixel, told):
+    image = Image.new("RGBA", (4, 4), (255, 0, 0, 255))
+    image.putpixel((1, 1), pixel)
+    image.save(tmp_path / "x.png")
+    assert told in isoform("convert", tmp_path / "x.png", tmp_path / "x.gif").expect(9).err
+
+
+@pytest.mark.parametrize("target", ["jpg", "webp"])
+def test_what_is_too_large_is_refused_before_the_work(isoform, tmp_path, target):
+    source, made = tmp_path / "x.png", tmp_path / f"x.{target}"
+    Image.new("P", (3000, 1800)).save(source)
+    # Its samples take 16.2 MB, of which a PNG may take 16.8.
+    for command in ["plan", "convert"]:
+        run = isoform(command, source, made, "--within", "psnr=30", "--memory", "64MiB").expect(9)
+        assert " times its " in run.err and "need --memory" in run.err, run.err
 
 
 @pytest.mark.parametrize("bits, transparent", [(1, False), (2, True), (4, False), (8, True)])

@@ -2,6 +2,7 @@
 //! writes 8 bits of grey, 24 bits of RGB and 32 bits of RGBA.
 
 use super::attributes::{Attributes, DENSITY, Density, ICC};
+use super::declared::{self, Palette};
 use super::{Channels, Declared, Image, room, settled};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
@@ -97,10 +98,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let size = room(width, height, channels.count(), bytes_max)?;
     let mut attributes = Attributes::default();
     let end = header.attributes(bytes, &mut attributes)?;
-    let (mut samples, pixels_end) = match header.packing {
-        RUNS_8 | RUNS_4 => header.runs(bytes, size)?,
-        _ => header.rows(bytes, size)?,
-    };
+    let (mut indices, mut samples, pixels_end) = header.pixels(bytes, size)?;
     let unused = header.packing == PLAIN && header.bits == 32;
     if unused && bytes[header.begin..pixels_end].as_chunks::<4>().0.iter().any(|pixel| pixel[3] != 0) {
         attributes.ignore("the byte of each pixel that is reserved")?;
@@ -110,15 +108,24 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         rest => attributes.ignore(format!("{} after the end of the image", counted(rest, "byte")))?,
     }
     if !header.top_down {
-        let row_bytes = width as usize * channels.count();
-        let (mut low, mut high) = (0, height as usize - 1);
-        while low < high {
-            let (above, below) = samples.split_at_mut(high * row_bytes);
-            above[low * row_bytes..][..row_bytes].swap_with_slice(&mut below[..row_bytes]);
-            (low, high) = (low + 1, high - 1);
-        }
+        reverse_rows(&mut samples, width as usize * channels.count());
+        reverse_rows(&mut indices, width as usize);
     }
-    Ok(Image { declared: header.declared(), ..settled((width, height), channels, samples, attributes) })
+    let mut declared = header.declared();
+    if let Some(palette) = &mut declared {
+        let room = || room(width, height, channels.count() + 1, bytes_max);
+        palette.numbers = declared::numbers(&palette.colours, indices.iter().copied(), room)?;
+    }
+    let declared = declared.map(Declared::Palette);
+    Ok(Image { declared, ..settled((width, height), channels, samples, attributes) })
+}
+
+/// Turns rows upside down.
+fn reverse_rows(bytes: &mut [u8], row_bytes: usize) {
+    let mut rows = bytes.chunks_exact_mut(row_bytes);
+    while let (Some(above), Some(below)) = (rows.next(), rows.next_back()) {
+        above.swap_with_slice(below);
+    }
 }
 
 /// What the headers say.
@@ -241,7 +248,7 @@ impl Header {
     }
 
     /// The palette, where pixels are indices into one.
-    fn declared(&self) -> Option<Declared> {
+    fn declared(&self) -> Option<Palette> {
         if self.bits > 8 || self.channels == Channels::Gray {
             return None;
         }
@@ -281,21 +288,47 @@ impl Header {
         }
     }
 
-    fn put_colour(&self, out: &mut Vec<u8>, index: u8) -> Result<()> {
-        let colour = self.colours.get(usize::from(index));
-        let colour = colour.ok_or_else(|| {
-            malformed(self.begin, &format!("a pixel has colour {index} of {}", self.colours.len()))
-        })?;
-        out.extend(&colour[..self.channels.count()]);
-        Ok(())
+    /// Indices into the palette, where there is one, samples, and where the pixels end.
+    fn pixels(&self, bytes: &[u8], size: usize) -> Result<(Vec<u8>, Vec<u8>, usize)> {
+        if self.bits > 8 {
+            let (samples, end) = self.rows(bytes, size)?;
+            return Ok((Vec::new(), samples, end));
+        }
+        let (indices, end) = match self.packing {
+            RUNS_8 | RUNS_4 => self.runs(bytes)?,
+            _ => self.indices(bytes)?,
+        };
+        let mut samples = Vec::with_capacity(size);
+        for index in &indices {
+            let colour = self.colours.get(usize::from(*index)).ok_or_else(|| {
+                malformed(self.begin, &format!("a pixel has colour {index} of {}", self.colours.len()))
+            })?;
+            samples.extend(&colour[..self.channels.count()]);
+        }
+        Ok((indices, samples, end))
     }
 
-    /// Samples of rows that are not packed, as they come, and where they end.
-    fn rows(&self, bytes: &[u8], size: usize) -> Result<(Vec<u8>, usize)> {
+    /// The bytes of rows that are not packed, and of one of them.
+    fn plain<'a>(&self, bytes: &'a [u8]) -> Result<(&'a [u8], usize)> {
         let row_bytes = (self.width as usize * usize::from(self.bits)).div_ceil(32) * 4;
         let pixels = (row_bytes * self.height as usize).checked_add(self.begin);
         let pixels = pixels.and_then(|end| bytes.get(self.begin..end));
         let pixels = pixels.ok_or_else(|| malformed(bytes.len(), "the file ends within the pixels"))?;
+        Ok((pixels, row_bytes))
+    }
+
+    /// Indices of rows that are not packed, as they come, and where they end.
+    fn indices(&self, bytes: &[u8]) -> Result<(Vec<u8>, usize)> {
+        let (pixels, row_bytes) = self.plain(bytes)?;
+        let (bits, width) = (self.bits as u8, self.width as usize);
+        let mut out = Vec::with_capacity(width * self.height as usize);
+        pixels.chunks_exact(row_bytes).for_each(|row| out.extend(declared::in_row(row, bits, width)));
+        Ok((out, self.begin + pixels.len()))
+    }
+
+    /// Samples of rows that are not packed, as they come, and where they end.
+    fn rows(&self, bytes: &[u8], size: usize) -> Result<(Vec<u8>, usize)> {
+        let (pixels, row_bytes) = self.plain(bytes)?;
         let mut out = Vec::with_capacity(size);
         for row in pixels.chunks_exact(row_bytes) {
             let pixels = 0..self.width as usize;
@@ -307,14 +340,7 @@ impl Header {
                     )
                 }),
                 24 => pixels.for_each(|x| out.extend([row[3 * x + 2], row[3 * x + 1], row[3 * x]])),
-                32 => pixels.for_each(|x| self.put_masked(&mut out, word(row, 4 * x).unwrap_or(0))),
-                bits => {
-                    let (each, bits) = (8 / usize::from(bits), usize::from(bits));
-                    for x in pixels {
-                        let index = row[x / each] >> (8 - bits * (x % each + 1));
-                        self.put_colour(&mut out, index & (0xff >> (8 - bits)))?;
-                    }
-                }
+                _ => pixels.for_each(|x| self.put_masked(&mut out, word(row, 4 * x).unwrap_or(0))),
             }
         }
         Ok((out, self.begin + pixels.len()))
@@ -329,8 +355,8 @@ impl Header {
         }
     }
 
-    /// Samples of rows that are packed as runs. Pixels that are passed over have the first colour.
-    fn runs(&self, bytes: &[u8], size: usize) -> Result<(Vec<u8>, usize)> {
+    /// Indices of rows that are packed as runs. Pixels that are passed over have the first colour.
+    fn runs(&self, bytes: &[u8]) -> Result<(Vec<u8>, usize)> {
         let cut = || malformed(bytes.len(), "the file ends within the pixels");
         let (width, height) = (self.width as usize, self.height as usize);
         let mut indices = vec![0u8; width * height];
@@ -369,8 +395,6 @@ impl Header {
             x += pixels;
             at += if literal { packed.len().next_multiple_of(2) } else { 0 };
         }
-        let mut out = Vec::with_capacity(size);
-        indices.into_iter().try_for_each(|index| self.put_colour(&mut out, index))?;
-        Ok((out, at))
+        Ok((indices, at))
     }
 }

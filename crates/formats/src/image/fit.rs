@@ -6,9 +6,9 @@ use std::fmt;
 use coherence::sample::SampleType;
 use half::f16;
 
-use super::gif::{COLOURS_MAX, has_few_colours};
+use super::gif::{COLOURS_MAX, Lacking, lacking};
 use super::tiff::is_unit_range;
-use super::{Channels, Image, ImageFormat};
+use super::{Channels, Declared, Image, ImageFormat};
 use crate::error::{Error, Obstacle, Place, Result};
 
 /// Something about an image that a format cannot hold.
@@ -39,8 +39,8 @@ pub enum Loss {
     },
     /// Inks, as printers have them: which colours they make on a screen is a matter of a profile.
     Inks,
-    /// More than 256 colours, or opacity that is neither full nor, with black, none: what GIF cannot hold.
-    Colours,
+    /// Colours that GIF cannot hold.
+    Colours(Lacking),
     /// An attribute, by its key.
     Attribute(String),
 }
@@ -54,7 +54,7 @@ impl Loss {
             }
             Self::Side { .. }
             | Self::Inks
-            | Self::Colours
+            | Self::Colours(_)
             | Self::Sample { to: None, .. }
             | Self::Range(_)
             | Self::Channels { exact: false, .. } => {
@@ -81,7 +81,11 @@ impl Loss {
             Self::Inks => {
                 "keep them in a TIFF, or make RGB of them by their profile first (`vips icc_transform`)"
             }
-            Self::Colours => "choose a format without a palette, such as png or webp",
+            Self::Colours(Lacking::Colours) => "choose a format without a palette, such as png or webp",
+            Self::Colours(Lacking::Opacity) => "choose a format with opacity, such as png or webp",
+            Self::Colours(Lacking::Hidden) => {
+                "choose png or webp, or make the colour of its transparent pixels black first"
+            }
             Self::Attribute(_) => "choose another format, or drop this metadata",
         }
     }
@@ -101,8 +105,10 @@ impl fmt::Display for Loss {
             }
             Self::Channels { from, to, .. } => write!(f, "{}, only {}", from.name(), to.name()),
             Self::Inks => f.write_str("four inks (CMYK), only light"),
-            Self::Colours => {
-                write!(f, "more than {} colours, or opacity between none and full", COLOURS_MAX)
+            Self::Colours(Lacking::Colours) => write!(f, "more than {COLOURS_MAX} colours"),
+            Self::Colours(Lacking::Opacity) => f.write_str("opacity between none and full"),
+            Self::Colours(Lacking::Hidden) => {
+                f.write_str("the colour of fully transparent pixels, where it is not black")
             }
             Self::Attribute(key) => write!(f, "the attribute {key:?}"),
         }
@@ -132,12 +138,9 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
         found.push(Loss::Channels { from: image.channels, to, exact });
     }
     if format == ImageFormat::Gif && image.sample == SampleType::U8 && exact {
-        let few = if to == image.channels {
-            has_few_colours(image)
-        } else {
-            has_few_colours(&with_channels(image.clone(), to))
-        };
-        found.extend((!few).then_some(Loss::Colours));
+        let lacking =
+            if to == image.channels { lacking(image) } else { lacking(&with_channels(image.clone(), to)) };
+        found.extend(lacking.map(Loss::Colours));
     }
     let gone = image.attributes.iter().filter(|(key, value)| !format.holds(key, value));
     found.extend(gone.map(|(key, _)| Loss::Attribute(key.clone())));
@@ -219,15 +222,20 @@ pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
 }
 
 /// Bytes of the samples that an image has as [`laid_out`] makes it, or as the format holds it, where these
-/// are more.
+/// are more; with the numbers of pixels that it declares. WebP is worked on with opacity in any case.
 pub fn needed(image: &Image, format: ImageFormat) -> u64 {
     let (from, known) = (image.sample, format.samples());
     let widest = || known.iter().map(|sample| sample.width()).max().unwrap_or(1);
     let held = if known.contains(&from) { from.width() } else { widest() };
     let widened = from == SampleType::F16 && !known.contains(&from);
     let width = if widened { held.max(SampleType::F64.width()) } else { held };
-    let samples = nearest_channels(format, image).count() * width;
-    (u64::from(image.width) * u64::from(image.height)).saturating_mul(samples as u64)
+    let count = match format {
+        ImageFormat::WebP => Channels::Rgba.count(),
+        _ => nearest_channels(format, image).count(),
+    };
+    let numbers = image.declared.as_ref().map_or(0, Declared::bytes);
+    let pixels = u64::from(image.width) * u64::from(image.height);
+    pixels.saturating_mul((count * width) as u64).saturating_add(numbers)
 }
 
 fn refused(format: ImageFormat, loss: &Loss) -> Error {

@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 use weezl::BitOrder;
 
 use super::attributes::{Attributes, COMMENT, ICC, XMP};
-use super::declared::{self, Colour};
+use super::declared::{self, Colour, Palette};
 use super::{Channels, Declared, Image, room, settled, several};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
@@ -32,9 +32,9 @@ pub(super) fn holds(key: &str, value: &[u8]) -> bool {
     }
 }
 
-/// Whether the colours of an image are few enough, and each opaque or the one transparent black.
-pub(super) fn has_few_colours(image: &Image) -> bool {
-    palette_of(image).is_some()
+/// What keeps the colours of an image from being few enough, and each opaque or the one transparent black.
+pub(super) fn lacking(image: &Image) -> Option<Lacking> {
+    indexed(image).err()
 }
 
 /// Black that is not there: what transparent pixels are read as.
@@ -254,7 +254,7 @@ fn interleaved(indices: &[u8], width: usize) -> Vec<u8> {
 
 impl Frame {
     /// The palette, with the colour that is not there, where a pixel has it.
-    fn declared(&self, clear: Option<u8>) -> Option<Declared> {
+    fn declared(&self, clear: Option<u8>) -> Option<Palette> {
         let bits = match self.colours.len() {
             0..=2 => 1,
             3..=4 => 2,
@@ -265,7 +265,21 @@ impl Frame {
             true => CLEAR,
             false => [*r, *g, *b, u8::MAX],
         });
-        Declared::palette(bits, colours)
+        let hidden = clear.and_then(|clear| self.colours.get(usize::from(clear)).copied());
+        let hidden = hidden.filter(|colour| *colour != CLEAR[..3]);
+        Some(Palette { hidden, ..Declared::palette(bits, colours)? })
+    }
+
+    /// The number of each pixel of the canvas, row by row.
+    fn numbers(&self, width: u32, height: u32, clear: Option<u8>) -> impl Iterator<Item = u8> + Clone {
+        let around = clear.unwrap_or(0);
+        (0..height as usize).flat_map(move |y| {
+            let row = y.checked_sub(self.top as usize);
+            let row = row.and_then(|row| self.indices.chunks_exact(self.width as usize).nth(row));
+            let (before, row) = (self.left as usize, row.unwrap_or_default());
+            let all = std::iter::repeat_n(around, before).chain(row.iter().copied());
+            all.chain(std::iter::repeat_n(around, width as usize - before - row.len()))
+        })
     }
 
     /// The frame on its canvas, which is transparent where the frame is not.
@@ -300,53 +314,87 @@ impl Frame {
                 }
             }
         }
-        let declared = self.declared(clear.filter(|_| alpha));
+        let clear = clear.filter(|_| alpha);
+        let mut declared = self.declared(clear);
+        if let Some(palette) = &mut declared {
+            let room = || room(width, height, count + 1, bytes_max);
+            palette.numbers = declared::numbers(&palette.colours, self.numbers(width, height, clear), room)?;
+        }
+        let declared = declared.map(Declared::Palette);
         Ok(Image { declared, ..settled((width, height), channels, samples, attributes) })
     }
 }
 
-fn colours_of(image: &Image) -> impl Iterator<Item = Colour> {
-    image
-        .samples
-        .chunks_exact(image.channels.count())
-        .map(|pixel| [pixel[0], pixel[1], pixel[2], pixel.get(3).copied().unwrap_or(u8::MAX)])
+/// Why a GIF cannot hold the colours of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lacking {
+    /// There are more than 256.
+    Colours,
+    /// Some are neither opaque nor fully transparent.
+    Opacity,
+    /// Some are fully transparent and not black, as transparent pixels of a GIF are.
+    Hidden,
 }
 
-/// The colours of an image in the order of their first pixels, and their indices; `None` where a GIF cannot
-/// have them, or would not read them as the same layout of channels.
-fn palette_of(image: &Image) -> Option<(Vec<Colour>, HashMap<Colour, u8>)> {
+/// An image in numbers of its colours.
+struct Indexed {
+    colours: Vec<Colour>,
+    /// The number of the transparent one.
+    clear: Option<u8>,
+    /// A number for each pixel.
+    numbers: Vec<u8>,
+}
+
+/// The palette that an image declares, where a GIF has such a one, or else its colours in the order of their
+/// first pixels.
+fn indexed(image: &Image) -> std::result::Result<Indexed, Lacking> {
     if let Some(declared) = declared_palette(image) {
-        return Some(declared);
+        return Ok(declared);
     }
-    let (mut colours, mut indices) = (Vec::new(), HashMap::new());
-    for colour in colours_of(image) {
-        if let Entry::Vacant(vacant) = indices.entry(colour) {
-            if colours.len() == COLOURS_MAX || (colour[3] != u8::MAX && colour != CLEAR) {
-                return None;
+    let (mut colours, mut indices, mut hidden) = (Vec::new(), HashMap::new(), false);
+    let mut numbers = Vec::with_capacity(image.samples.len() / image.channels.count());
+    for pixel in image.samples.chunks_exact(image.channels.count()) {
+        let colour = match [pixel[0], pixel[1], pixel[2], pixel.get(3).copied().unwrap_or(u8::MAX)] {
+            colour @ [.., u8::MAX] => colour,
+            [.., 0] => CLEAR,
+            _ => return Err(Lacking::Opacity),
+        };
+        hidden |= colour == CLEAR && pixel[..3] != CLEAR[..3];
+        let number = match indices.entry(colour) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(_) if colours.len() == COLOURS_MAX => return Err(Lacking::Colours),
+            Entry::Vacant(vacant) => {
+                colours.push(colour);
+                *vacant.insert((colours.len() - 1) as u8)
             }
-            vacant.insert(colours.len() as u8);
-            colours.push(colour);
-        }
+        };
+        numbers.push(number);
     }
-    (image.channels.has_alpha() == indices.contains_key(&CLEAR)).then_some((colours, indices))
+    let clear = indices.get(&CLEAR).copied();
+    match hidden {
+        true => Err(Lacking::Hidden),
+        // Opacity that no pixel tells would not be read again.
+        false if image.channels.has_alpha() != clear.is_some() => Err(Lacking::Opacity),
+        false => Ok(Indexed { colours, clear, numbers }),
+    }
 }
 
-/// The same in the order of the palette that an image declares, where it has such a one.
-fn declared_palette(image: &Image) -> Option<(Vec<Colour>, HashMap<Colour, u8>)> {
+/// The same in the palette that an image declares, where it has such a one.
+fn declared_palette(image: &Image) -> Option<Indexed> {
     let packed = declared::packed(image).filter(|packed| declared::fits_gif(packed.colours))?;
-    let mut indices = HashMap::new();
-    for (index, colour) in (0..=u8::MAX).zip(packed.colours) {
-        indices.entry(*colour).or_insert(index);
+    let mut colours = packed.colours.to_vec();
+    let clear = (0..=u8::MAX).zip(&colours).find(|(_, colour)| **colour == CLEAR).map(|(at, _)| at);
+    let is_told = clear.is_some_and(|clear| packed.numbers.contains(&clear));
+    if let Some(clear) = clear {
+        colours[usize::from(clear)][..3].copy_from_slice(&packed.hidden);
     }
-    let at = indices.get(&CLEAR).copied();
-    let clear = at.is_some_and(|at| packed.numbers.contains(&at));
     // Opacity that no pixel tells would not be read again.
-    (image.channels.has_alpha() == clear).then(|| (packed.colours.to_vec(), indices))
+    (image.channels.has_alpha() == is_told).then_some(Indexed { colours, clear, numbers: packed.numbers })
 }
 
 pub(super) fn encode(image: &Image) -> Result<Vec<u8>> {
-    let palette = palette_of(image).ok_or_else(|| Error::Bug("more colours than were counted".to_owned()))?;
-    let (colours, indices) = palette;
+    let indexed = indexed(image).map_err(|_| Error::Bug("other colours than were counted".to_owned()))?;
+    let Indexed { colours, clear, numbers } = indexed;
     let bits = (usize::BITS - (colours.len() - 1).leading_zeros()).max(1) as u8;
     let side = |pixels: u32| (pixels as u16).to_le_bytes();
     let mut out = b"GIF89a".to_vec();
@@ -371,15 +419,14 @@ pub(super) fn encode(image: &Image) -> Result<Vec<u8>> {
             }
         }
     }
-    if let Some(clear) = indices.get(&CLEAR) {
-        out.extend([0x21, 0xf9, 4, 1, 0, 0, *clear, 0]);
+    if let Some(clear) = clear {
+        out.extend([0x21, 0xf9, 4, 1, 0, 0, clear, 0]);
     }
     out.extend([0x2c, 0, 0, 0, 0]);
     out.extend([side(image.width), side(image.height)].concat());
     let size = bits.max(2);
     out.extend([0, size]);
-    let pixels: Vec<u8> = colours_of(image).map(|colour| indices[&colour]).collect();
-    let packed = weezl::encode::Encoder::new(BitOrder::Lsb, size).encode(&pixels);
+    let packed = weezl::encode::Encoder::new(BitOrder::Lsb, size).encode(&numbers);
     put_blocks(&mut out, &packed.map_err(|error| Error::Bug(format!("weezl did not encode: {error}")))?);
     out.push(0x3b);
     Ok(out)

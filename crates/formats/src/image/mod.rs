@@ -33,11 +33,12 @@ use crate::error::{Error, Place, Result};
 use crate::guard::guarded;
 use crate::media::{Key, MediaType};
 use attributes::Attributes;
-pub use declared::{Declared, keeps_declared};
+pub use declared::{Declared, Palette, keeps_declared, not_kept};
 pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, told};
 pub(crate) use fit::is_fraction;
 pub use fit::{Loss, beyond_fractions, common, fit, laid_out, lifted, losses, lost_range, needed};
 pub use format::{IMAGE_FORMATS, ImageFormat, Knob};
+pub use gif::Lacking;
 
 /// What the samples of a pixel mean, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

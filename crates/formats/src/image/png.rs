@@ -7,7 +7,7 @@ use ::png::{BitDepth, ColorType, Decoder, DeflateCompression, Encoder, Filter, L
 use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, DENSITY, Density, EXIF, ICC, TEXT, XMP, inflate, latin_1, to_latin_1};
-use super::declared::{self, Colour, Packed};
+use super::declared::{self, Packed, Palette};
 use super::{Channels, Declared, Image, Settings, room, several, swap_16};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     let mut reader = decoder.read_info().map_err(malformed)?;
     let (width, height) = reader.info().size();
     let (color, depth) = reader.output_color_type();
-    let declared = declared_of(reader.info());
+    let mut declared = declared_of(reader.info());
     let channels = match color {
         ColorType::Grayscale => Channels::Gray,
         ColorType::GrayscaleAlpha => Channels::GrayAlpha,
@@ -54,11 +54,16 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     };
     let sample = if depth == BitDepth::Sixteen { SampleType::U16 } else { SampleType::U8 };
     let mut samples = vec![0; room(width, height, channels.count() * sample.width(), bytes_max)?];
-    match (&declared, indexed) {
-        (Some(Declared::Palette(bits, colours)), true) => {
+    match (&mut declared, indexed) {
+        (Some(Declared::Palette(palette)), true) => {
             let mut rows = vec![0; reader.output_buffer_size().unwrap_or_default()];
             reader.next_frame(&mut rows).map_err(malformed)?;
-            look_up(&rows, (*bits, width), colours, (&mut samples, channels.count())).map_err(damaged)?;
+            look_up(&rows, width, palette, (&mut samples, channels.count())).map_err(damaged)?;
+            let (bits, side) = (palette.bits, width as usize);
+            let rows = rows.chunks_exact((side * usize::from(bits)).div_ceil(8));
+            let numbers = rows.flat_map(|row| declared::in_row(row, bits, side));
+            let room = || room(width, height, channels.count() + 1, bytes_max);
+            palette.numbers = declared::numbers(&palette.colours, numbers, room)?;
         }
         (_, true) => return Err(damaged("it has no palette".to_owned())),
         (_, false) => {
@@ -76,18 +81,17 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
 /// Looks the numbers of rows up in a palette; the error is about a number that has no colour.
 fn look_up(
     rows: &[u8],
-    (bits, width): (u8, u32),
-    colours: &[Colour],
+    width: u32,
+    Palette { bits, colours, .. }: &Palette,
     (samples, count): (&mut [u8], usize),
 ) -> std::result::Result<(), String> {
-    let (width, bits) = (width as usize, usize::from(bits));
-    let row_bytes = (width * bits).div_ceil(8);
+    let width = width as usize;
+    let row_bytes = (width * usize::from(*bits)).div_ceil(8);
     let pixels = samples.chunks_exact_mut(width * count);
     for (y, (row, pixels)) in rows.chunks_exact(row_bytes).zip(pixels).enumerate() {
-        for (x, pixel) in pixels.chunks_exact_mut(count).enumerate() {
-            let shift = 8 - bits - x * bits % 8;
-            let number = usize::from(row[x * bits / 8] >> shift) & ((1 << bits) - 1);
-            let colour = colours.get(number).ok_or_else(|| {
+        let numbers = declared::in_row(row, *bits, width);
+        for (x, (number, pixel)) in numbers.zip(pixels.chunks_exact_mut(count)).enumerate() {
+            let colour = colours.get(usize::from(number)).ok_or_else(|| {
                 format!("the pixel at x {x}, y {y} has colour {number} of {}", colours.len())
             })?;
             pixel.copy_from_slice(&colour[..count]);
@@ -109,16 +113,22 @@ fn pixels_at(bytes: &[u8]) -> u64 {
     FIRST as u64
 }
 
-/// The layout that a header declares. Grey with a transparent shade is no PNG that is written.
+/// The layout that a header declares.
 fn declared_of(info: &::png::Info<'_>) -> Option<Declared> {
     let bits = info.bit_depth as u8;
     match (info.color_type, &info.palette) {
-        (ColorType::Grayscale, _) if bits < 8 && info.trns.is_none() => Some(Declared::Gray(bits)),
+        (ColorType::Grayscale, _) if bits < 8 => {
+            // Of two bytes, the crate leaves the second, of which the lowest bits count.
+            let clear =
+                info.trns.as_deref().and_then(<[u8]>::last).map(|shade| shade & (u8::MAX >> (8 - bits)));
+            Some(Declared::Gray(bits, clear))
+        }
         (ColorType::Indexed, Some(palette)) => {
             let opacities = info.trns.as_deref().unwrap_or_default().iter().copied();
             let opacities = opacities.chain(std::iter::repeat(u8::MAX));
             let colours = palette.as_chunks::<3>().0.iter().zip(opacities);
-            Declared::palette(bits, colours.map(|([r, g, b], opacity)| [*r, *g, *b, opacity]))
+            let colours = colours.map(|([r, g, b], opacity)| [*r, *g, *b, opacity]);
+            Declared::palette(bits, colours).map(Declared::Palette)
         }
         _ => None,
     }
@@ -178,6 +188,10 @@ fn set_packed(encoder: &mut Encoder<'_, &mut Vec<u8>>, packed: &Packed<'_>, alph
         _ => BitDepth::Eight,
     });
     if packed.colours.is_empty() {
+        encoder.set_color(ColorType::Grayscale);
+        if let Some(clear) = packed.clear {
+            encoder.set_trns(vec![0, clear]);
+        }
         return;
     }
     encoder.set_color(ColorType::Indexed);
@@ -398,7 +412,8 @@ mod tests {
         let colours = [[1, 2, 3, 255], [4, 5, 6, 7], [8, 9, 10, 255]];
         let found = |rows: &[u8], bits, width, count: usize| {
             let mut samples = vec![0; 3 * 2 * count];
-            look_up(rows, (bits, width), &colours, (&mut samples, count)).map(|()| samples)
+            let palette = Declared::palette(bits, colours).unwrap();
+            look_up(rows, width, &palette, (&mut samples, count)).map(|()| samples)
         };
         assert_eq!(
             found(&[0b0001_1000, 0b1000_0100], 2, 3, 3).unwrap(),

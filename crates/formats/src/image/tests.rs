@@ -287,7 +287,14 @@ fn what_a_format_cannot_hold_is_named() {
     assert_eq!(losses(ImageFormat::WebP, &wide), [Loss::Side { max: 16_383 }]);
     assert!(fit(&wide, ImageFormat::WebP).is_err());
     let noise = random(20, 20, Channels::Rgb, SampleType::U8, 1);
-    assert_eq!(losses(ImageFormat::Gif, &noise), [Loss::Colours]);
+    assert_eq!(losses(ImageFormat::Gif, &noise), [Loss::Colours(Lacking::Colours)]);
+    let lacking = |pixel: [u8; 4]| {
+        let samples = [[1, 2, 3, 255], pixel].concat();
+        losses(ImageFormat::Gif, &plain(2, 1, Channels::Rgba, SampleType::U8, samples))
+    };
+    assert_eq!(lacking([0, 0, 0, 0]), []);
+    assert_eq!(lacking([9, 0, 0, 0]), [Loss::Colours(Lacking::Hidden)]);
+    assert_eq!(lacking([0, 0, 0, 1]), [Loss::Colours(Lacking::Opacity)]);
     let float = random(1, 1, Channels::Gray, SampleType::F32, 1);
     let widest = |to| Loss::Sample { from: SampleType::F32, to: Some(to) };
     assert_eq!(losses(ImageFormat::Png, &float), [widest(SampleType::U16)]);
@@ -360,7 +367,7 @@ fn floating_point_is_a_fraction_of_full_intensity() {
 fn what_an_image_needs_counts_how_it_is_compared_and_held() {
     let of = |channels, sample| random(5, 4, channels, sample, 1);
     // As many channels as the format has for it, and halves as f64.
-    assert_eq!(needed(&of(Channels::Gray, SampleType::U8), ImageFormat::WebP), 60);
+    assert_eq!(needed(&of(Channels::Gray, SampleType::U8), ImageFormat::WebP), 80);
     assert_eq!(needed(&of(Channels::Rgb, SampleType::F16), ImageFormat::Png), 60 * 8);
     assert_eq!(needed(&of(Channels::Rgb, SampleType::F16), ImageFormat::Tiff), 60 * 2);
     assert_eq!(needed(&of(Channels::Rgb, SampleType::F32), ImageFormat::Png), 60 * 2);

@@ -16,7 +16,7 @@ use coherence::sample::SampleType;
 
 use super::attributes::EXIF;
 use super::exif::Tree;
-use super::{Channels, Declared, Image, room, several};
+use super::{Channels, Declared, Image, declared, room, several};
 use crate::error::{Error, Place, Result};
 pub(super) use attributes::{holds, is_unit_range};
 use directory::{Directory, TIFF, malformed};
@@ -80,17 +80,23 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     }
     let Layout { width, height, channels, sample, .. } = layout;
     room(width, height, channels.count() * sample.width(), bytes_max)?;
-    let samples = match layout.colours {
-        Some(_) => {
+    let mut declared = layout.declared();
+    let samples = match &layout.colours {
+        Some(colours) => {
             // The crate knows no palettes, so it gets a file in which the indices are shades of grey.
             let mut grey = bytes.to_vec();
             layout.call_grey(&directory, &mut grey)?;
-            layout.unpacked(pixels(&grey, &directory, bytes_max)?)?
+            let raw = pixels(&grey, &directory, bytes_max)?;
+            let samples = layout.widened(&raw)?;
+            if let Some(Declared::Palette(palette)) = &mut declared {
+                let room = || room(width, height, channels.count() * sample.width() + 1, bytes_max);
+                palette.numbers = declared::numbers(colours, layout.indices(&raw), room)?;
+            }
+            samples
         }
         None => layout.unpacked(pixels(bytes, &directory, bytes_max)?)?,
     };
     let (attributes, ignored) = (attributes.found, attributes.ignored);
-    let declared = layout.declared();
     Ok(Image { width, height, channels, sample, samples, attributes, ignored, declared })
 }
 
@@ -190,7 +196,7 @@ impl Layout {
     fn declared(&self) -> Option<Declared> {
         let bits = u8::try_from(self.bits).ok()?;
         let Some(colours) = &self.colours else {
-            return (bits < 8 && self.channels == Channels::Gray).then_some(Declared::Gray(bits));
+            return (bits < 8 && self.channels == Channels::Gray).then_some(Declared::Gray(bits, None));
         };
         let narrow = |colour: &[u16; 3]| {
             let [r, g, b] = colour.map(|value| (value >> 8) as u8);
@@ -198,7 +204,7 @@ impl Layout {
         };
         // Colours of 16 bits are no palette that is written.
         let colours = if self.sample == SampleType::U8 { colours.as_slice() } else { &[] };
-        Declared::palette(bits, colours.iter().map(narrow))
+        Declared::palette(bits, colours.iter().map(narrow)).map(Declared::Palette)
     }
 
     /// Changes the interpretation of a file from a palette to grey.
@@ -216,42 +222,52 @@ impl Layout {
 
     /// Samples as they are in an image, from what the crate gives: rows of whole bytes, planes one by one.
     fn unpacked(&self, raw: Vec<u8>) -> Result<Vec<u8>> {
+        if self.bits < 8 {
+            return self.widened(&raw);
+        }
         let (width, height) = (self.width as usize, self.height as usize);
-        let in_file = if self.colours.is_some() { 1 } else { self.channels.count() };
-        let row_bytes = (width * in_file * self.bits as usize).div_ceil(8);
-        if raw.len() != row_bytes * height {
+        let count = self.channels.count();
+        if raw.len() != width * height * count * self.sample.width() {
             return Err(malformed(self.byte, OTHER_NUMBER));
         }
-        if self.bits < 8 || self.colours.is_some() {
-            return self.widened(&raw, row_bytes);
-        }
-        if !self.planar || in_file == 1 {
+        if !self.planar || count == 1 {
             return Ok(raw);
         }
         let sample_bytes = self.sample.width();
         let mut out = vec![0; raw.len()];
         for (channel, plane) in raw.chunks_exact(width * height * sample_bytes).enumerate() {
-            let places = out.chunks_exact_mut(sample_bytes).skip(channel).step_by(in_file);
+            let places = out.chunks_exact_mut(sample_bytes).skip(channel).step_by(count);
             places.zip(plane.chunks_exact(sample_bytes)).for_each(|(to, from)| to.copy_from_slice(from));
         }
         Ok(out)
     }
 
+    /// Bytes of a row of indices, or of shades of few bits.
+    fn row_bytes(&self) -> usize {
+        (self.width as usize * self.bits as usize).div_ceil(8)
+    }
+
+    /// Indices of 1 to 8 bits, or shades of so many, from what the crate gives.
+    fn indices<'a>(&self, raw: &'a [u8]) -> impl Iterator<Item = u8> + Clone + use<'a> {
+        let (bits, width) = (self.bits as u8, self.width as usize);
+        raw.chunks_exact(self.row_bytes()).flat_map(move |row| declared::in_row(row, bits, width))
+    }
+
     /// Grey of 8 bits, or colours, from indices of 1 to 8 bits.
-    fn widened(&self, raw: &[u8], row_bytes: usize) -> Result<Vec<u8>> {
+    fn widened(&self, raw: &[u8]) -> Result<Vec<u8>> {
+        if raw.len() != self.row_bytes() * self.height as usize {
+            return Err(malformed(self.byte, OTHER_NUMBER));
+        }
         let (bits, top) = (self.bits as usize, (1usize << self.bits) - 1);
-        let mut out = Vec::with_capacity(raw.len() * self.channels.count() * 8 / bits);
-        for row in raw.chunks_exact(row_bytes) {
-            for x in 0..self.width as usize {
-                let index = usize::from(row[x * bits / 8] >> (8 - bits - x * bits % 8)) & top;
-                match &self.colours {
-                    None => out.push((index * 255 / top) as u8),
-                    // A palette has a colour for every index.
-                    Some(colours) if self.sample == SampleType::U8 => {
-                        out.extend(colours[index].map(|value| (value >> 8) as u8));
-                    }
-                    Some(colours) => out.extend(colours[index].iter().flat_map(|value| value.to_le_bytes())),
+        let mut out = Vec::with_capacity(raw.len() * self.channels.count() * self.sample.width() * 8 / bits);
+        for index in self.indices(raw).map(usize::from) {
+            match &self.colours {
+                None => out.push((index * 255 / top) as u8),
+                // A palette has a colour for every index.
+                Some(colours) if self.sample == SampleType::U8 => {
+                    out.extend(colours[index].map(|value| (value >> 8) as u8));
                 }
+                Some(colours) => out.extend(colours[index].iter().flat_map(|value| value.to_le_bytes())),
             }
         }
         Ok(out)

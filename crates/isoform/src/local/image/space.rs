@@ -82,11 +82,7 @@ fn laid_out(
     }
     if obstacles.is_empty() {
         let image = image::laid_out(image, to)?;
-        let other = image.declared.as_ref().filter(|_| !image::keeps_declared(&image, to));
-        notes.extend(other.map(|declared| {
-            let (name, samples, channels) = (to.name(), image.sample, image.channels.name());
-            format!("{declared}: written in {name} as {channels} {samples}, which holds the same colours")
-        }));
+        notes.extend(image::not_kept(&image, to));
         return Ok(Spaced { image, notes, dropped });
     }
     obstacles.extend(beside);
