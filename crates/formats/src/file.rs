@@ -20,7 +20,7 @@ pub struct ObjectFile {
 
 /// What the system says of a file that changes when somebody writes to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     device: u64,
     inode: u64,
     len: u64,
@@ -29,7 +29,8 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    /// That of a file of which this is what the system says.
+    pub fn of(metadata: &Metadata) -> Self {
         Stamp {
             device: metadata.dev(),
             inode: metadata.ino(),

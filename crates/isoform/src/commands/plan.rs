@@ -22,7 +22,6 @@ use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::image::ImageJob;
 use crate::local::keys;
-use crate::local::replace::Replace;
 use crate::local::seal::{accepted, refuse_other_sources};
 use crate::local::standard::is_standard;
 use crate::local::{Job, Plan};
@@ -277,9 +276,9 @@ fn prospect(
     let kind = match before(args, kind.parameters(), (source, object), target, progress) {
         Ok(Before::Free) => kind,
         Ok(Before::Done(_)) => return Ok(Prospect::Skip),
-        Ok(Before::Outdated(stamp)) => {
+        Ok(Before::Outdated(replace)) => {
             batch.refuse_replaced(target)?;
-            kind.replacing(Replace::Only(stamp))
+            kind.replacing(replace)
         }
         Err(failure @ (Failure::Stale(..) | Failure::NoCertificate(_))) => {
             return Ok(Prospect::Refuse(failure.to_string()));

@@ -1,7 +1,8 @@
 //! Provides what may be in the place of a target, and be replaced by it.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use formats::file::Stamp;
 
 use crate::failure::{Failure, Result};
 
@@ -16,28 +17,6 @@ pub enum Replace {
     Only(Stamp),
 }
 
-/// A state of a file, which a change of its bytes or another file in its place does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    file: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    /// That of what has this name now.
-    pub fn of(path: &Path) -> Result<Self> {
-        let found = path.symlink_metadata().map_err(|error| Failure::io(path, error))?;
-        Ok(Stamp {
-            file: (found.dev(), found.ino()),
-            size: found.len(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
-    }
-}
-
 impl From<bool> for Replace {
     fn from(replace: bool) -> Self {
         if replace { Replace::Anything } else { Replace::Nothing }
@@ -45,6 +24,12 @@ impl From<bool> for Replace {
 }
 
 impl Replace {
+    /// Only what has this name now, as it is.
+    pub fn only(path: &Path) -> Result<Self> {
+        let found = path.symlink_metadata().map_err(|error| Failure::io(path, error))?;
+        Ok(Replace::Only(Stamp::of(&found)))
+    }
+
     /// Whether something may be in the place.
     pub fn is_any(self) -> bool {
         self != Replace::Nothing
@@ -53,7 +38,7 @@ impl Replace {
     /// Fails where another state of a file has the name now.
     pub fn check(self, target: &Path) -> Result<()> {
         match self {
-            Replace::Only(stamp) if Stamp::of(target).ok() != Some(stamp) => {
+            Replace::Only(_) if Replace::only(target).ok() != Some(self) => {
                 let why = "it was changed while its source was converted again".to_owned();
                 Err(Failure::Stale(target.to_owned(), why))
             }
@@ -73,14 +58,14 @@ mod tests {
         let refused =
             |replace: Replace| matches!(replace.check(&path), Err(Failure::Stale(at, _)) if at == path);
         std::fs::write(&path, "12").unwrap();
-        let replace = Replace::Only(Stamp::of(&path).unwrap());
+        let replace = Replace::only(&path).unwrap();
         replace.check(&path).unwrap();
         // As many bytes at the same time of writing, and another file of the same bytes.
         let written = path.metadata().unwrap().modified().unwrap();
         std::fs::write(&path, "34").unwrap();
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
         assert!(refused(replace));
-        let replace = Replace::Only(Stamp::of(&path).unwrap());
+        let replace = Replace::only(&path).unwrap();
         std::fs::write(&other, "34").unwrap();
         std::fs::rename(&other, &path).unwrap();
         assert!(refused(replace));

@@ -25,7 +25,7 @@ use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
 use crate::local::effective::asked;
 use crate::local::memory::parse_size;
-use crate::local::replace::{Replace, Stamp};
+use crate::local::replace::Replace;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate};
 use crate::local::staging::{certificate_path, refuse_no_directory};
 use crate::local::verify::read_certificate;
@@ -74,7 +74,7 @@ pub enum Before {
     /// What this run would make.
     Done(Told),
     /// What an earlier run made of the same source, which has changed since, and nobody else has changed.
-    Outdated(Stamp),
+    Outdated(Replace),
 }
 
 /// One source with its target.
@@ -249,9 +249,9 @@ fn one(args: &Convert, batch: &Batch, (source, target): (&Path, &Path), progress
     match before {
         Before::Done(told) => Ok(Fate::Skipped(told)),
         Before::Free => made(kind, progress).map(Fate::Converted),
-        Before::Outdated(stamp) => {
+        Before::Outdated(replace) => {
             batch.refuse_replaced(target)?;
-            made(kind.replacing(Replace::Only(stamp)), progress).map(Fate::Again)
+            made(kind.replacing(replace), progress).map(Fate::Again)
         }
     }
 }
@@ -327,7 +327,7 @@ fn still_verified(
     if recorded != wanted {
         return Ok(Err("it was made with other options".into()));
     }
-    let stamp = Stamp::of(target)?;
+    let replace = Replace::only(target)?;
     let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);
     let [recorded] = predicate.source.as_slice() else { return Ok(Err("it has several sources".into())) };
     progress.begin(Stage::Checking, 0, 0);
@@ -337,7 +337,7 @@ fn still_verified(
         return Ok(Err("its bytes are not those of its certificate".into()));
     }
     let changed = || match (leads_here, is_own) {
-        (true, true) => Ok(Ok(Before::Outdated(stamp))),
+        (true, true) => Ok(Ok(Before::Outdated(replace))),
         (true, false) => Ok(Err("it is of an earlier state of the source, and another key signed it".into())),
         (false, _) => Ok(Err("it was made of another source".into())),
     };
