@@ -28,6 +28,8 @@ use formats::signal::SignalFormat;
 use formats::typings::Typings;
 use formats::write::{Compression, Encoder, WriteOptions, encoder};
 use fuzz::targets;
+// Instrumented libraries report to libFuzzer, wherever they are linked.
+use libfuzzer_sys as _;
 use serde_json::Map;
 
 type Done = Result<(), Box<dyn Error>>;
