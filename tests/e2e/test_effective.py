@@ -290,9 +290,9 @@ def test_what_was_dropped_is_told(isoform, tmp_path):
     for source, target, options, dropped in [
         ("p.png", "p.qoi", drop, ["exif"]),
         ("p.png", "p.tif", drop, None),
-        ("p.png", "p.npy", drop, ["image.exif"]),
+        ("p.png", "p.npy", drop, ["metadata/image.base64:exif"]),
         ("p.png", "w.webp", [*drop, "--via", "qoi"], ["exif"]),
-        ("p.png", "v.png", [*drop, "--via", "npy"], ["image.exif"]),
+        ("p.png", "v.png", [*drop, "--via", "npy"], ["metadata/image.base64:exif"]),
         ("s.flac", "s.npy", drop, ["sound.rate"]),
     ]:
         run = isoform("convert", tmp_path / source, tmp_path / target, *options).expect(0)
