@@ -85,7 +85,8 @@ pub fn index(bytes: &[u8]) -> Held {
 
 /// Whether a GGUF can tell of arrays that are written into none, since ggml does not load them.
 fn beyond_ggml(arrays: &Arrays) -> bool {
-    arrays.signature().arrays.iter().any(|array| array.shape.contains(&0) || array.name.len() > 63)
+    let mut arrays = arrays.signature().arrays.iter();
+    arrays.any(|array| array.shape.is_empty() || array.shape.contains(&0) || array.name.len() > 63)
 }
 
 fn opened(bytes: &[u8], format: SignalFormat) -> crate::error::Result<Arrays> {
