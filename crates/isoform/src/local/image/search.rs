@@ -229,7 +229,8 @@ impl Search<'_> {
                 self.best = Some(found);
             }
         } else if self.closest.as_ref().is_none_or(|(least, _)| strain <= *least) {
-            self.closest = Some((strain, found));
+            // Only what was measured of it is told.
+            self.closest = Some((strain, Found { bytes: Vec::new(), ..found }));
         }
     }
 
