@@ -284,7 +284,7 @@ def test_framing_decides_whether_parts_are_members(isoform, types, tmp_path, cod
     one = types(f'[type]\nname = "{codec}"\n[transport]\nframing = "one"\n')
     members = []
     for more in [(), ("--media-types", one), ("--media-types", one, "--threads", "1")]:
-        isoform("convert", source, target, "--force", *more).expect(0)
+        isoform("convert", source, target, "--force", "--compression", f"{codec}:1", *more).expect(0)
         members.append(isoform("inspect", target, "--json").expect(0).json()["members"])
         isoform("verify", target, "--source", source).expect(0)
     assert members[0] > 1 and members[1:] == [1, 1]

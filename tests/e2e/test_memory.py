@@ -115,8 +115,8 @@ def test_comparisons_keep_to_memory(isoform, large, way):
 def test_long_rows_keep_to_memory(isoform, large, tmp_path, kind):
     target = tmp_path / f"t.{kind}"
     for command in [("convert", large / "lists.parquet", target), ("verify", target), ("inspect", target)]:
-        # A row group of long rows weighs a quarter of what is given, and what it is may not depend on memory.
-        more = 8 << 20 if command[0] == "convert" else 0
+        # Messages and row groups of long rows weigh more than is given: what they are may not depend on memory.
+        more = 64 << 20 if command[0] == "convert" else 0
         code, memory, err = harness.measured(isoform, *command, *WITHIN)
         assert code == 0 and memory < MEMORY + more, (command, memory >> 20, err)
 

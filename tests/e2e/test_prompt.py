@@ -207,8 +207,8 @@ def test_help_is_about_its_command(isoform):
 SETTINGS = [
     ("memory", "ISOFORM_MEMORY", ["a", "b", "c", "d"], lambda err: re.search(r'"(\w)" is no size', err)[1]),
     ("compression", "ISOFORM_COMPRESSION", ["a", "b", "c", "d"], lambda err: re.search(r'has no "(\w)"', err)[1]),
-    ("types", "ISOFORM_TYPES", ["a", "b", "c", "d"], lambda err: re.search(r'\b([abcd])\b', re.split("--types|ISOFORM_TYPES", err)[1])[1]),
-    ("threads", "ISOFORM_THREADS", ["w", "x", "y", "z"], lambda err: re.search(r"'(\w)' for '(?:--threads|ISOFORM_THREADS)", err)[1]),
+    ("types", "ISOFORM_TYPES", ["a", "b", "c", "d"], lambda err: re.search(r'(?:types|TYPES)[ :"]+([abcd])\b', err)[1]),
+    ("threads", "ISOFORM_THREADS", ["w", "x", "y", "z"], lambda err: re.search(r"'(\w)' for '.*(?:threads|THREADS)", err)[1]),
     ("progress", "ISOFORM_PROGRESS", [None, None, "y", "z"], lambda err: re.search(r"'(\w)' for '(?:--progress|ISOFORM_PROGRESS)", err)[1]),
 ]
 

@@ -67,7 +67,8 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     album.jobs.iter().try_for_each(|job| refuse_own_source(&job.source, &album.dir))?;
     let certificate = read_certificate(&at, None).ok();
     let listed = certificate.as_ref().map(listed).unwrap_or_default();
-    let own_key = own_key_id()?;
+    // A key that cannot be used is told where it is to sign.
+    let own_key = own_key_id().ok().flatten();
     let own = certificate.filter(|certificate| Some(certificate.key_id()) == own_key.as_ref());
     let told = own.map(|own| own.statement().predicate.conversion.parameters.clone()).unwrap_or_default();
     let is_of = |job: &ImageJob| {
