@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn no_part_has_more_than_one_chunk_more_than_another() {
         let geometry = Geometry::of(Format::Parquet.media());
-        for (rows, width, parts_wanted) in [(1_400_000, 143, 12), (7_000_000, 143, 12), (70_000_000, 143, 86)]
+        for (rows, width, parts_wanted) in [(1_400_000, 143, 20), (7_000_000, 143, 20), (70_000_000, 143, 86)]
         {
             let parts = cut(rows, None, &geometry, |r| r.start * width..r.end * width);
             assert_eq!(parts.len(), parts_wanted, "{rows}");
