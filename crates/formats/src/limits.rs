@@ -32,7 +32,7 @@ pub const LONG_RECORD_BYTES_MIN: u64 = 1 << 20;
 
 /// Times that a long record of text is in memory at once at most, on its way through one thread: as text,
 /// field and value, in pages and buffers of its encoder, and in the part.
-pub const RECORD_COPIES: u64 = 6;
+pub const RECORD_COPIES: u64 = 7;
 
 /// Times that a row of a format that holds types is in memory at once at most: as page, value, and what its
 /// encoder and the part hold. Five were seen.

@@ -310,10 +310,10 @@ mod tests {
     }
 
     #[test]
-    fn a_record_may_have_an_eighth_where_six_of_it_fit_beside_the_program() {
+    fn a_record_may_have_an_eighth_where_seven_of_it_fit_beside_the_program() {
         let mib = |mib: u64| record_bytes_max(mib << 20) as u64 >> 10;
-        assert_eq!([256, 512, 1024].map(mib), [32 << 10, 64 << 10, 128 << 10]);
-        assert_eq!(mib(128), 64 * 1024 / 6);
+        assert_eq!([512, 1024].map(mib), [64 << 10, 128 << 10]);
+        assert_eq!([128, 256].map(mib), [64 * 1024 / 7, 192 * 1024 / 7]);
         assert!(record_bytes_max(0) == 0 && mib(96) < mib(128));
     }
 

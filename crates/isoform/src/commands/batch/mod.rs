@@ -354,11 +354,6 @@ fn still_verified(
         Content::Table(table) | Content::Partitioned(table) => table.rows.parse().ok(),
         Content::Signal(_) | Content::Bytes(_) => None,
     };
-    Ok(Ok(Before::Done(Told {
-        verdict: certificate.verdict().name(),
-        rows,
-        sizes: (from.size, to.size),
-        document: Value::Null,
-        words: Vec::new(),
-    })))
+    let (verdict, sizes) = (certificate.verdict().name(), (from.size, to.size));
+    Ok(Ok(Before::Done(Told { verdict, rows, sizes, document: Value::Null, words: Vec::new() })))
 }
