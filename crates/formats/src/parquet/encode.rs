@@ -371,7 +371,10 @@ mod tests {
         let rows = 2 * SAMPLE_ROWS as usize;
         let text = |row: usize| match row < rows / 2 {
             true => {
-                let one = (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
+                // In no order that a compressor finds.
+                let mixed = (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                let one = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB) >> 58;
                 format!("{:016x}", (one + 1).wrapping_mul(0xD1B5_4A32_D192_ED03))
             }
             false => format!("{row:0>800}"),
