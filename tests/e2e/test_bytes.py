@@ -370,6 +370,33 @@ def test_killed_and_resumed_gives_the_same_bytes(isoform, large, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("name, options", [
+    ("out.log.br", ["--compression", "brotli:1"]),
+    ("out.log.gz", ["--media-types", "types"]),
+    ("out.log.zst", ["--media-types", "types"]),
+])
+def test_one_member_is_begun_anew(isoform, large, tmp_path, name, options):
+    """Its encoder carries on from part to part and is in no file, so what was written cannot be gone on from."""
+    types, target, journal = tmp_path / "types", tmp_path / name, tmp_path / f".{name}.isoform-journal"
+    types.mkdir()
+    for kind in ("gzip", "zstd"):
+        (types / f"{kind}.toml").write_text(f'[type]\nname = "{kind}"\n[transport]\nframing = "one"\n')
+    options = [tmp_path / option if option == "types" else option for option in options]
+    command = ("convert", large, target, *options)
+    isoform(*command).expect(0)
+    whole = harness.sha256(target)
+    harness.remove(target)
+
+    def noted():
+        return journal.exists() and journal.read_bytes().count(b"\n") >= 3
+
+    harness.killed_when(noted, lambda: isoform.start(*command), lambda: harness.remove(target))
+    assert isoform(*command, "--resume", "--json").expect(0).json()["parts"]["reused"] == 0
+    assert harness.sha256(target) == whole
+    isoform("verify", target).expect(0)
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_resume_refuses_a_changed_source(isoform, tmp_path, large):
     source, target = tmp_path / "s.log.gz", tmp_path / "out.log.zst"
     data = gzip.decompress(large.read_bytes())

@@ -525,6 +525,33 @@ def test_an_album_replaces_what_it_made_of_the_same_photographs_alone(isoform, t
     assert min(Image.open(tmp_path / "out" / "x.jpg").getpixel((0, 0))) > 7
 
 
+def test_an_album_replaces_nothing_that_another_key_signed(isoform, tmp_path):
+    album, out = tmp_path / "album", tmp_path / "out"
+    album.mkdir()
+    command = ("convert", album, "--out-dir", out, "--to", "jpg", "--within", "psnr=38", "--part-floor", "psnr=34")
+    for at, name in enumerate(("x.png", "y.png")):
+        Image.new("RGB", (8, 8), (at, 7, 9)).save(album / name)
+    isoform(*command).expect(0)
+    other = {"ISOFORM_CONFIG_DIR": str(tmp_path / "other")}
+    assert "skipped" in isoform(*command, env=other).expect(0).out, "nothing is to be done"
+    # A photograph is added, so the others are made of what they were made of before.
+    Image.new("RGB", (8, 8), (3, 7, 9)).save(album / "z.png")
+
+    def made():
+        return {path.name: path.read_bytes() for path in (*out.iterdir(), *tmp_path.glob("*.json"))}
+
+    before = made()
+    assert "another key signed it" in isoform(*command, env=other).expect(7).err
+    assert made() == before
+    # Nor are they what a run of its own left that failed before there was a certificate of them all.
+    harness.certificate_of(out).unlink()
+    before = made()
+    assert "x.jpg: already exists" in isoform(*command, env=other).expect(7).err
+    assert made() == before
+    isoform(*command).expect(0)
+    isoform("verify", out).expect(0)
+
+
 def test_an_album_that_failed_half_way_is_made_by_the_same_command(isoform, tmp_path, album):
     """As if the third photograph could not get its name."""
     out, half = tmp_path / "out", ["astronaut.webp", "chelsea.webp"]

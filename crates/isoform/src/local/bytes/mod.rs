@@ -180,6 +180,8 @@ fn encode(
     let identity = identity(job, opened.from);
     let done = match Journal::read(journal_path)?.filter(|_| job.resume) {
         None => Vec::new(),
+        // Of one member there is nothing to go on from: its encoder is in no file.
+        Some((found, _)) if found == identity && !Encoder::is_apart(job.to) => Vec::new(),
         Some((found, entries)) if found == identity => staging.still_there(0, entries)?,
         Some(_) => return Err(changed(&job.target)),
     };

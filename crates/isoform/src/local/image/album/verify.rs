@@ -69,8 +69,13 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     let listed = certificate.as_ref().map(listed).unwrap_or_default();
     // A key that cannot be used is told where it is to sign.
     let own_key = own_key_id().ok().flatten();
-    let own = certificate.filter(|certificate| Some(certificate.key_id()) == own_key.as_ref());
-    let told = own.map(|own| own.statement().predicate.conversion.parameters.clone()).unwrap_or_default();
+    let is_own = |certificate: &Certificate| Some(certificate.key_id()) == own_key.as_ref();
+    if certificate.as_ref().is_some_and(|certificate| !forced && !is_own(certificate)) {
+        let why = "another key signed it; give another --out-dir to keep it".to_owned();
+        return Err(Failure::Stale(at, why));
+    }
+    let told = certificate.as_ref().map(|own| own.statement().predicate.conversion.parameters.clone());
+    let told = told.unwrap_or_default();
     let is_of = |job: &ImageJob| {
         relative::leads_to(&told, &name_in(&album.dir, &job.target), &job.source, &job.target)
     };
@@ -84,16 +89,17 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
         }
         let is_made =
             || -> Result<bool> { Ok(is_of(job) && is_listed((&album.dir, target), &listed, progress)?) };
-        let ours = !force && (is_made()? || is_left(job, progress)?);
+        let ours = !force && (is_made()? || is_left(job, &is_own, progress)?);
         if ours || force { Ok(ours) } else { Err(Failure::Exists(target.clone())) }
     };
     album.jobs.iter().map(own).collect()
 }
 
 /// Whether a target is what a run like this one left that failed before the album had its certificate: its
-/// own certificate is about its bytes, and tells the same source and options.
-fn is_left(job: &ImageJob, progress: &Progress) -> Result<bool> {
-    let Ok(certificate) = read_certificate(&certificate_path(&job.target), None) else { return Ok(false) };
+/// own certificate is about its bytes, tells the same source and options, and is signed by one's own key.
+fn is_left(job: &ImageJob, is_own: &dyn Fn(&Certificate) -> bool, progress: &Progress) -> Result<bool> {
+    let found = read_certificate(&certificate_path(&job.target), None);
+    let Some(certificate) = found.ok().filter(is_own) else { return Ok(false) };
     let Predicate { source, conversion, .. } = &certificate.statement().predicate;
     let alike = asked(&conversion.parameters) == with_path(&job.parameters, &job.source);
     let ([source], true) = (source.as_slice(), alike && job.target.is_file()) else { return Ok(false) };
