@@ -219,7 +219,7 @@ def test_the_part_nearest_to_its_floor_is_told(isoform, tmp_path):
     safetensors.numpy.save_file(arrays, tmp_path / "x.safetensors")
     convert = ["convert", tmp_path / "x.safetensors", tmp_path / "y.safetensors", "--within", "snr=20"]
     told = isoform(*convert, "--sample-type", "bf16").expect(0).out
-    assert 'every part keeps its bound; the worst, samples 0 to 10 of array "rough", has SNR 60.0' in told, told
+    assert 'every part keeps its bound; the tightest, samples 0 to 10 of array "rough", has SNR 60.0' in told, told
     run = isoform("--json", *convert, "--sample-type", "bf16", "--force").expect(0).json()
     tightest = run["tightest"]
     assert (tightest["array"], tightest["from"], tightest["to"], tightest["measure"]) == ("rough", 0, 10, "coherence")

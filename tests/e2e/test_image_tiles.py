@@ -59,7 +59,7 @@ def test_part_floor_loosens_the_floor_of_tiles(isoform, tmp_path):
     convert("c.jpg", "--part-floor", "psnr=42").expect(0)
     assert min(psnr(a, b) for _, a, b in tiles(left, samples(tmp_path / "c.jpg"))) >= 42
     plan = isoform("plan", source, tmp_path / "d.jpg", "--within", "psnr=40", "--part-floor", "psnr=37", "--drop", "metadata").expect(0)
-    assert "every tile keeps its bound; the worst, tile " in plan.out
+    assert "every tile keeps its bound; the tightest, tile " in plan.out
 
 
 def test_a_ruined_tile_is_caught_although_the_mean_is_fine(isoform, tmp_path):

@@ -183,9 +183,12 @@ def of_files(folder):
     return {str(path.relative_to(folder)): harness.sha256(path) for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("kind", ["parquet", "csv", "avro"])
-def test_a_partitioned_target_goes_on(isoform, tables, tmp_path, kind):
-    options = ("--to", kind, "--partition-by", "word")
+@pytest.mark.parametrize("kind", ["parquet", "csv", "avro", "csv.gz"])
+def test_a_partitioned_target_goes_on(isoform, tables, tmp_path_factory, tmp_path, kind):
+    types = tmp_path_factory.mktemp("types")
+    # Also where all of a file is one member.
+    (types / "gzip.toml").write_text('[type]\nname = "gzip"\n[transport]\nframing = "one"\n')
+    options = ("--to", kind, "--partition-by", "word", "--media-types", types)
     isoform("convert", tables / "one.csv", tmp_path / "unbroken", *options).expect(0)
     target, finished = tmp_path / "out", tmp_path / ".out.isoform-part" / "finished"
 

@@ -267,7 +267,7 @@ def test_times_are_told_in_milliseconds(isoform, tmp_path):
     samples[RATE:] *= 0.01
     source = floats(tmp_path / "x.wav", samples)
     told = isoform("convert", source, tmp_path / "x.flac", "--sample-type", "i16", "--within", "snr=30").expect(0)
-    assert "the worst, from 1 s to 1.428 s, has" in told.out, told.out
+    assert "the tightest, from 1 s to 1.428 s, has" in told.out, told.out
 
 
 @pytest.mark.parametrize("within, word, unit", [
@@ -285,7 +285,7 @@ def test_what_was_reached_is_told_in_the_measure_that_was_asked_for(isoform, tmp
     measure = {"psnr": "psnrDb", "snr": "snrDb", "coherence": "coherence", "rmse": "rmse", "max-error": "maxAbs"}
     expected = run["distortion"][measure[within.split("=")[0]]]
     assert float(whole) == pytest.approx(expected, rel=1e-3)
-    assert f"{word} {worst}{unit}" in told.split("every second keeps its bound; the worst, ")[1], told
+    assert f"{word} {worst}{unit}" in told.split("every second keeps its bound; the tightest, ")[1], told
     # Numpy finds the same second, by the same figure.
     tightest, errors = run["tightest"], values(source) - values(made)
     parts = list(zip(seconds_of(values(source)), seconds_of(errors)))

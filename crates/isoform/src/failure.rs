@@ -120,7 +120,7 @@ impl Failure {
     /// The same with another name for a file that nobody else knows.
     #[must_use]
     pub fn with_name(self, name: &str, of: &Path) -> Self {
-        let named = |text: String| text.replace(&*of.to_string_lossy(), name);
+        let named = |text: String| renamed(&text, &of.to_string_lossy(), name);
         match self {
             Self::Mismatch(text) => Self::Mismatch(named(text)),
             Self::Usage(text) => Self::Usage(named(text)),
@@ -173,6 +173,18 @@ impl Failure {
             Failure::Interrupted | Failure::InterruptedTargets(_) => INTERRUPTED,
         }
     }
+}
+
+/// A text with another name for a path, where that does not go on as another one.
+fn renamed(text: &str, path: &str, name: &str) -> String {
+    let mut pieces = text.split(path);
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let ends = piece.chars().next().is_none_or(|next| " :;,\"')".contains(next));
+        out.push_str(if ends { name } else { path });
+        out.push_str(piece);
+    }
+    out
 }
 
 /// That nothing can be said of how far contents are from each other: their numbers are too large to be
@@ -277,6 +289,13 @@ fn certificate_code(error: &coherence::certificate::CertificateError) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_not_the_beginning_of_another() {
+        let told = |text| renamed(text, "/tmp/-", "-");
+        assert_eq!(told("/tmp/-: is a table; not /tmp/-"), "-: is a table; not -");
+        assert_eq!(told("/tmp/-a.csv, /tmp/-.csv, \"/tmp/-\""), "/tmp/-a.csv, /tmp/-.csv, \"-\"");
+    }
 
     #[test]
     fn a_distance_that_cannot_be_told_is_no_proof_and_has_a_way_on() {

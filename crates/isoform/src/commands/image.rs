@@ -348,7 +348,9 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kep
         lines.push(format!("  quality {quality}{colours}, found with {encodings}"));
     }
     let peak = outcome.signature.arrays.first().and_then(|array| array.peak);
-    lines.extend(tightest::line(&job.parameters, outcome.tiles.0.as_ref(), peak));
+    let (tightest, least) = &outcome.tiles;
+    let least = least.as_ref().map(|least| (least.place.clone(), least.coherence));
+    lines.extend(tightest::line(&job.parameters, tightest.as_ref(), least, peak));
     lines.extend(cascade::line(&job.chain, within(job), &outcome.steps));
     lines.extend(report::sealed(&outcome.done, kept));
     lines.extend(report::notes(&outcome.done));

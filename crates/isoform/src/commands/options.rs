@@ -349,7 +349,8 @@ pub fn wrapping_apart(mut args: Convert) -> Convert {
         return args;
     };
     let (name, wrapping) = names::split(Path::new(to));
-    if wrapping.is_some() && Format::named(&name).is_ok_and(Format::is_text) {
+    let is_name = !to.contains('/');
+    if is_name && wrapping.is_some() && Format::named(&name).is_ok_and(Format::is_text) {
         (args.writing.to, args.writing.wrapping) = (Some(name), wrapping);
     }
     args

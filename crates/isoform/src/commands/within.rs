@@ -137,7 +137,8 @@ pub fn measured_beside(within: &str, told: &[&str], figures: &Distortion, psnr_d
 
 /// What was found of a part, as the bound that it just keeps, in the measure that `floor` asks for.
 pub fn reached(floor: &str, found: Bound, peak: Option<f64>) -> String {
-    let decibels = |ratio: f64| -20.0 * ratio.log10();
+    // Nothing is at minus zero.
+    let decibels = |ratio: f64| (-2000.0 * ratio.log10()).round() / 100.0 + 0.0;
     match (found, floor.split('=').next(), peak) {
         (Bound::Rate(rate), Some("snr"), _) => format!("SNR {:.2} dB", decibels(rate)),
         (Bound::Rate(rate), ..) => format!("coherence {:.6}", 1.0 - rate),
@@ -158,7 +159,7 @@ fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {
     let positive = value.is_finite() && value > 0.0;
     let decibels = || match positive {
         true => Ok(10f64.powf(-value / 20.0)),
-        false => Err(usage("decibels must be above 0")),
+        false => Err(usage("decibels are a finite number above 0")),
     };
     Ok(Some(match kind {
         "max-error" | "rmse" if !(value.is_finite() && value >= 0.0) => {

@@ -60,7 +60,9 @@ mod tests {
         std::fs::write(&path, "12").unwrap();
         let replace = Replace::only(&path).unwrap();
         replace.check(&path).unwrap();
-        // As many bytes at the same time of writing, and another file of the same bytes.
+        // As many bytes at the same time of writing, and another file of the same bytes. A time of change is
+        // that of a tick of the system at worst.
+        std::thread::sleep(std::time::Duration::from_millis(20));
         let written = path.metadata().unwrap().modified().unwrap();
         std::fs::write(&path, "34").unwrap();
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();

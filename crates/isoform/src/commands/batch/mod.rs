@@ -23,7 +23,7 @@ use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
-use crate::local::effective::asked;
+use crate::local::effective::{FROM_TARGET, asked};
 use crate::local::memory::parse_size;
 use crate::local::replace::Replace;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate};
@@ -340,7 +340,12 @@ fn still_verified(
     let changed = || match (leads_here, is_own) {
         (true, true) => Ok(Ok(Before::Outdated(replace))),
         (true, false) => Ok(Err("it is of an earlier state of the source, and another key signed it".into())),
-        (false, _) => Ok(Err("it was made of another source".into())),
+        (false, _) if predicate.conversion.parameters.contains_key(FROM_TARGET) => {
+            Ok(Err("it was made of another source".into()))
+        }
+        (false, _) => {
+            Ok(Err("its certificate tells another state of a source and not where that lies".into()))
+        }
     };
     // Bytes of another size need no digest to be others.
     if recorded.size != file.len().to_string() {

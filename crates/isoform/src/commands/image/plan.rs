@@ -67,7 +67,7 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
     lines.push(format!("  verdict: {}", trial.verdict.name()));
     let peak = plan.signature.arrays.first().and_then(|array| array.peak);
-    lines.extend(tightest::line(&job.parameters, trial.tightest.as_ref(), peak));
+    lines.extend(tightest::line(&job.parameters, trial.tightest.as_ref(), None, peak));
     let (size, memory) = (report::bytes(trial.bytes), report::bytes(trial.memory));
     lines.push(format!("  size of the target: {size} exactly"));
     lines.push(format!("  memory: at most {memory}, estimated from the samples and the formats"));

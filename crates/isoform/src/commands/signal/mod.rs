@@ -25,7 +25,7 @@ use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
 use crate::local::seal::real;
-use crate::local::signal::{self, Allocated, BudgetOf, Objective, SignalJob, SignalOutcome, wanted};
+use crate::local::signal::{self, Allocated, BudgetOf, Objective, Place, SignalJob, SignalOutcome, wanted};
 use crate::local::staging::directory_of;
 use crate::local::standard::{is_pipe, is_plain_file};
 use crate::meter::Stage;
@@ -358,7 +358,8 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome, (target, kept): (&Path, K
     lines.extend(allocation_line(outcome.allocated.as_ref()));
     lines.extend(sound_lines(outcome));
     let peak = outcome.signature.arrays.first().and_then(|array| array.peak);
-    lines.extend(tightest::line(&job.parameters, outcome.tightest.as_ref(), peak));
+    let least = outcome.worst.map(|worst| (Place::Seconds(worst.times.0, worst.times.1), worst.coherence));
+    lines.extend(tightest::line(&job.parameters, outcome.tightest.as_ref(), least, peak));
     if outcome.parts.1 > 0 {
         lines.push(report::reused(outcome.parts));
     }

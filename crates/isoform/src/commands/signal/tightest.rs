@@ -7,11 +7,13 @@ use super::super::within as budgets;
 use crate::local::signal::{Place, Tightest};
 use crate::report::number;
 
-/// The part that comes closest to missing its floor, in the measure that was asked for; `peak` is the
-/// greatest magnitude of the samples, where these declare one.
+/// The part that comes closest to missing its floor, in the measure that was asked for, and the `least`
+/// coherence of a part where that is another one: its error is so small that no rate is asked of it. `peak`
+/// is the greatest magnitude of the samples, where these declare one.
 pub fn line(
     parameters: &Map<String, Value>,
     tightest: Option<&Tightest>,
+    least: Option<(Place, f64)>,
     peak: Option<f64>,
 ) -> Option<String> {
     let Tightest { place, found } = tightest?;
@@ -25,8 +27,15 @@ pub fn line(
         Place::Samples(..) => "part",
         Place::Tile { .. } => "tile",
     };
-    let reached = budgets::reached(floor, *found, peak);
-    Some(format!("  every {what} keeps its bound; the worst, {place}, has {reached}"))
+    let reached = |found| budgets::reached(floor, found, peak);
+    let is_rate = matches!(found, Bound::Rate(_));
+    let excused = least.filter(|(other, _)| is_rate && other != place);
+    let excused = excused.map(|(place, coherence)| {
+        let found = reached(Bound::Rate(1.0 - coherence));
+        format!("; {place}, whose error is below the absolute floor, has {found}")
+    });
+    let (reached, excused) = (reached(*found), excused.unwrap_or_default());
+    Some(format!("  every {what} keeps its bound; the tightest, {place}, has {reached}{excused}"))
 }
 
 /// Where a part lies, for a document.

@@ -29,33 +29,29 @@ impl Finished {
         Finished { dir, identity }
     }
 
-    /// The parts of a partition's file, if an earlier run finished it with these rows and its bytes, which
-    /// begin with this header, are still there.
-    pub fn before(&self, waiting: &Waiting, file: &Path, header: &[u8]) -> Result<Option<Vec<Entry>>> {
-        let found = Journal::read(&self.path(waiting))?.filter(|(line, _)| *line == self.line(waiting));
-        let Some((_, entries)) = found else { return Ok(None) };
+    /// The parts of a partition's file, if an earlier run finished it with these rows and its bytes are still
+    /// there.
+    pub fn before(&self, waiting: &Waiting, file: &Path) -> Result<Option<Vec<Entry>>> {
+        let begins = self.line(waiting);
+        let found = Journal::read(&self.path(waiting))?.filter(|(line, _)| line.starts_with(&begins));
+        let Some((line, entries)) = found else { return Ok(None) };
         if !file.symlink_metadata().is_ok_and(|found| found.is_file()) {
             return Ok(None);
         }
-        let (file, mut at) = (ObjectFile::open(file)?, header.len() as u64);
-        let mut begin = vec![0; header.len()];
-        if file.read_at(&mut begin, 0)? != header.len() || begin != header {
-            return Ok(None);
-        }
-        for entry in &entries {
-            let bytes = &entry.bytes;
-            let there = bytes.start == at && bytes.start <= bytes.end && bytes.end <= file.len();
-            if !there || digest_range(&file, bytes.clone())? != entry.digest {
-                return Ok(None);
-            }
+        let file = ObjectFile::open(file)?;
+        let mut at = 0;
+        let within = entries.iter().all(|Entry { bytes, .. }| {
+            let follows = at <= bytes.start && bytes.start <= bytes.end && bytes.end <= file.len();
             at = bytes.end;
-        }
-        Ok(Some(entries))
+            follows
+        });
+        let same = within && line == format!("{begins} {}", digest_range(&file, 0..file.len())?);
+        Ok(same.then_some(entries))
     }
 
-    /// Notes that a partition's file is finished.
-    pub fn add(&self, waiting: &Waiting, entries: &[Entry]) -> Result<()> {
-        Journal::begin(&self.path(waiting), &self.line(waiting), entries)
+    /// Notes that a partition's file is finished, and its digest.
+    pub fn add(&self, waiting: &Waiting, entries: &[Entry], file: Digest) -> Result<()> {
+        Journal::begin(&self.path(waiting), &format!("{} {file}", self.line(waiting)), entries)
             .map(|mut journal| journal.keep(true))
     }
 
@@ -64,7 +60,7 @@ impl Finished {
         self.dir.join(Digest::blake3(waiting.path.as_bytes()).to_string())
     }
 
-    /// The line that it begins with.
+    /// What the line begins with that it begins with; the digest of the file follows.
     fn line(&self, waiting: &Waiting) -> String {
         let (path, rows) = (Digest::blake3(waiting.path.as_bytes()), &waiting.rows);
         format!("{} {path} {} {}", self.identity, rows.rows, rows.digest)
@@ -98,22 +94,20 @@ mod tests {
             places: Vec::new(),
         };
         let finished = |identity: &str| Finished::new(dir.path().to_owned(), identity.into());
-        let before = |identity: &str, rows, header: &[u8]| {
-            finished(identity).before(&waiting(rows), &file, header).unwrap()
-        };
-        assert_eq!(before("a", 2, b"v\n"), None);
-        finished("a").add(&waiting(2), &entries).unwrap();
-        assert_eq!(before("a", 2, b"v\n").as_deref(), Some(&entries[..]));
-        for (identity, rows, header) in
-            [("b", 2, &b"v\n"[..]), ("a", 3, b"v\n"), ("a", 2, b"w\n"), ("a", 2, b"")]
-        {
-            assert_eq!(before(identity, rows, header), None, "{identity} {rows} {header:?}");
-        }
-        for text in ["v\n1\n3\n", "v\n1\n2"] {
+        let before = |identity: &str, rows| finished(identity).before(&waiting(rows), &file).unwrap();
+        assert_eq!(before("a", 2), None);
+        finished("a").add(&waiting(2), &entries, Digest::blake3(b"v\n1\n2\n")).unwrap();
+        assert_eq!(before("a", 2).as_deref(), Some(&entries[..]));
+        assert_eq!((before("b", 2), before("a", 3)), (None, None));
+        for text in ["v\n1\n3\n", "w\n1\n2\n", "v\n1\n2\n3\n", "v\n1\n2"] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(before("a", 2, b"v\n"), None, "{text}");
+            assert_eq!(before("a", 2), None, "{text}");
         }
+        // Nor are parts taken that no such file has.
+        let apart = [entry(0, 4..2, b"1\n"), entry(1, 4..9, b"2\n")];
+        finished("a").add(&waiting(2), &apart, Digest::blake3(b"v\n1\n2")).unwrap();
+        assert_eq!(before("a", 2), None);
         std::fs::remove_file(&file).unwrap();
-        assert_eq!(before("a", 2, b"v\n"), None);
+        assert_eq!(before("a", 2), None);
     }
 }

@@ -102,12 +102,12 @@ impl Making<'_> {
         let path = folder.join(self.name);
         let own = self.own_encoder(waiting)?;
         let encoder = own.as_ref().unwrap_or(self.encoder);
-        let before = self.before(waiting, &ranges, encoder, &path)?;
+        let before = self.before(waiting, &ranges, &path)?;
         let written = match before {
             Some(parts) => Written { ranges, parts, before: true },
             None => {
-                let parts = self.write_parts(rows.as_ref(), &ranges, encoder, &path)?;
-                self.finished.add(waiting, &parts)?;
+                let (parts, digest) = self.write_parts(rows.as_ref(), &ranges, encoder, &path)?;
+                self.finished.add(waiting, &parts, digest)?;
                 Written { ranges, parts, before: false }
             }
         };
@@ -123,25 +123,12 @@ impl Making<'_> {
     }
 
     /// The parts of a file that an earlier run finished.
-    fn before(
-        &self,
-        waiting: &Waiting,
-        ranges: &[Range<u64>],
-        encoder: &Encoder,
-        path: &Path,
-    ) -> Result<Option<Vec<Entry>>> {
-        let encoder = keyed_encoder(encoder.get(), self.partitioning);
-        let entries = self.finished.before(waiting, path, &encoder.header()?)?;
+    fn before(&self, waiting: &Waiting, ranges: &[Range<u64>], path: &Path) -> Result<Option<Vec<Entry>>> {
+        let entries = self.finished.before(waiting, path)?;
         let same = |(entry, rows): (&Entry, &Range<u64>)| entry.content.units == rows.end - rows.start;
         let fit =
             |entries: &Vec<Entry>| entries.len() == ranges.len() && entries.iter().zip(ranges).all(same);
-        let Some(entries) = entries.filter(fit) else { return Ok(None) };
-        let parts: Vec<Placed> = entries.iter().map(placed).collect();
-        let (footer, file) = (encoder.footer(&parts)?, ObjectFile::open(path)?);
-        let at = parts.last().map_or(0, |part| part.bytes.end);
-        let mut end = vec![0; footer.len()];
-        let whole = file.len() == at + footer.len() as u64 && file.read_at(&mut end, at)? == end.len();
-        Ok((whole && end == footer).then_some(entries))
+        Ok(entries.filter(fit))
     }
 
     /// Reads the file of one partition back and compares it with the source.
@@ -191,20 +178,24 @@ impl Making<'_> {
         })
     }
 
+    /// Writes the file of a partition: its parts, and the digest of all of it.
     fn write_parts(
         &self,
         rows: &dyn TableSource,
         ranges: &[Range<u64>],
         encoder: &Encoder,
         path: &Path,
-    ) -> Result<Vec<Entry>> {
-        let failed = |error| Failure::io(path, error);
+    ) -> Result<(Vec<Entry>, Digest)> {
         let encoder = keyed_encoder(encoder.get(), self.partitioning);
-        let mut file = create_beside(path)?;
+        let (mut file, mut whole) = (create_beside(path)?, blake3::Hasher::new());
+        let mut write = |bytes: &[u8]| {
+            whole.update(bytes);
+            file.write_all(bytes).map_err(|error| Failure::io(path, error))
+        };
         let mut outlet = Outlet::new(encoder.member());
         let header = encoder.header()?;
         let header = outlet.pass(&header)?;
-        file.write_all(&header).map_err(failed)?;
+        write(&header)?;
         let mut at = header.len() as u64;
         let mut written = Vec::with_capacity(ranges.len());
         let watch = |_| self.progress.watch(0);
@@ -221,7 +212,7 @@ impl Making<'_> {
                 let piece = outlet.pass(piece)?;
                 hasher.update(&piece);
                 at += piece.len() as u64;
-                file.write_all(&piece).map_err(failed)
+                write(&piece)
             })?;
             let (sidecar, content) = (converted.encoded.sidecar, converted.content);
             let digest = Digest(*hasher.finalize().as_bytes());
@@ -229,9 +220,9 @@ impl Making<'_> {
             Ok(())
         })?;
         let placed: Vec<Placed> = written.iter().map(placed).collect();
-        file.write_all(&outlet.finish()?).map_err(failed)?;
-        file.write_all(&encoder.footer(&placed)?).map_err(failed)?;
-        Ok(written)
+        write(&outlet.finish()?)?;
+        write(&encoder.footer(&placed)?)?;
+        Ok((written, Digest(*whole.finalize().as_bytes())))
     }
 }
 
