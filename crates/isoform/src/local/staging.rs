@@ -187,6 +187,8 @@ pub struct Staging {
     /// Bytes that the disk was not told to take yet, and a thread that waits until it has taken others.
     untaken: u64,
     taking: Option<JoinHandle<std::io::Result<()>>>,
+    /// Whether there are bytes that the disk did not take.
+    lost: bool,
 }
 
 /// Bytes of a target that the disk is told to take while more are made, so that little is left to wait for.
@@ -211,9 +213,8 @@ impl Staging {
         refuse_foreign_certificate(target, replace.is_any())?;
         let path = beside(target, PART_ENDING)?;
         let file = open_alone(&path, target, "the target", resume)?;
-        let (target, len) = (target.to_owned(), 0);
-        let mut staging =
-            Staging { target, path, file, len, keep: resume, replace, damaged: 0, untaken: 0, taking: None };
+        let mut staging = Staging::of(file, path, target.to_owned());
+        (staging.keep, staging.replace) = (resume, replace);
         undo(&staging.target)?;
         permit_as(&staging.target, &staging.file, &staging.path)?;
         staging.len = staging.file.metadata().map_err(|error| Failure::io(&staging.path, error))?.len();
@@ -223,18 +224,25 @@ impl Staging {
     /// A new file of a directory that is a temporary itself, and which it is removed with.
     pub(super) fn in_own(path: &Path) -> Result<Self> {
         let file = File::create_new(path).map_err(|error| Failure::io(path, error))?;
-        let (target, path) = (path.to_owned(), path.to_owned());
-        Ok(Staging {
+        let mut staging = Staging::of(file, path.to_owned(), path.to_owned());
+        staging.keep = true;
+        Ok(staging)
+    }
+
+    /// A temporary of this target that is removed when dropped.
+    fn of(file: File, path: PathBuf, target: PathBuf) -> Self {
+        Staging {
             target,
             path,
             file,
             len: 0,
-            keep: true,
+            keep: false,
             replace: Replace::Nothing,
             damaged: 0,
             untaken: 0,
             taking: None,
-        })
+            lost: false,
+        }
     }
 
     /// The open temporary.
@@ -289,9 +297,16 @@ impl Staging {
     fn taken(&mut self) -> Result<()> {
         match self.taking.take().map(JoinHandle::join) {
             None => Ok(()),
-            Some(Ok(done)) => done.map_err(|error| Failure::io(&self.path, error)),
+            Some(Ok(done)) => done.map_err(|error| self.lose(error)),
             Some(Err(_)) => Err(Failure::bug("a thread that waited for the disk died")),
         }
+    }
+
+    /// Takes the bytes as lost, which the disk did not take: what reads them again finds them in memory and
+    /// sound, so no later run may go on from them.
+    fn lose(&mut self, error: std::io::Error) -> Failure {
+        self.lost = true;
+        Failure::io(&self.path, error)
     }
 
     /// Puts bytes in place of those at the beginning, of which there are as many.
@@ -330,7 +345,7 @@ impl Staging {
     /// Waits until the bytes are on the disk.
     pub fn sync(&mut self) -> Result<()> {
         self.taken()?;
-        self.file.sync_all().map_err(|error| Failure::io(&self.path, error))
+        self.file.sync_all().map_err(|error| self.lose(error))
     }
 
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
@@ -350,10 +365,12 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // The thread holds the lock too. What was not published need not be on the disk.
-        let _ = self.taken();
+        if self.keep {
+            // The thread holds the lock too, and tells whether there is something to keep.
+            let _ = self.taken();
+        }
         // From nothing no later run goes on.
-        if !self.keep || is_empty(&self.file) {
+        if !self.keep || self.lost || is_empty(&self.file) {
             remove_own(&self.file, &self.path);
         }
     }

@@ -170,8 +170,11 @@ impl Directory {
     /// Waits until all files, and their names, are on the disk: for the whole file system at once, since to
     /// wait for thousands of files one by one takes minutes.
     pub fn sync(&self) -> Result<()> {
-        let failed = |error: Errno| Failure::io(self.folder.path(), error.into());
-        rustix::fs::syncfs(self.folder.handle()).map_err(failed)
+        rustix::fs::syncfs(self.folder.handle()).map_err(|error| {
+            // What reads the files again finds them in memory and sound: no later run may go on from them.
+            let _ = self.clear();
+            Failure::io(self.folder.path(), error.into())
+        })
     }
 
     /// Makes certificate and target visible under their names, the certificate first, so that a target is
