@@ -2,6 +2,7 @@
 //! a palette, or grey of fewer than 8 bits. It is no content, as every sample is the same without it, but
 //! formats that have such layouts are written in it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
@@ -73,6 +74,20 @@ impl Declared {
                     && (&made.numbers, made.hidden) == (&palette.numbers, palette.hidden)
             }
             _ => false,
+        }
+    }
+
+    /// The bits of a pixel, and the colours that numbers of so many bits stand for. A shade of grey stands
+    /// for its sample and its opacity.
+    pub(super) fn looked_up(&self) -> (u8, Cow<'_, [Colour]>) {
+        match self {
+            Self::Palette(palette) => (palette.bits, Cow::Borrowed(&palette.colours)),
+            Self::Gray(bits, clear) => {
+                let top = u8::MAX >> (8 - bits);
+                let opacity = |shade| if *clear == Some(shade) { 0 } else { u8::MAX };
+                let colour = |shade| [shade * (u8::MAX / top), opacity(shade), 0, 0];
+                (*bits, (0..=top).map(colour).collect())
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use ::png::{BitDepth, ColorType, Decoder, DeflateCompression, Encoder, Filter, L
 use coherence::sample::SampleType;
 
 use super::attributes::{Attributes, DENSITY, Density, EXIF, ICC, TEXT, XMP, inflate, latin_1, to_latin_1};
-use super::declared::{self, Packed, Palette};
+use super::declared::{self, Colour, Packed};
 use super::{Channels, Declared, Image, Settings, room, several, swap_16};
 use crate::error::{Error, Place, Result};
 use crate::words::counted;
@@ -37,15 +37,17 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     decoder.ignore_checksums(true);
     let damaged = |what: String| Error::malformed(PNG, Place::at_byte(pixels_at(bytes)), what);
     let malformed = |error: ::png::DecodingError| damaged(in_words(&error.to_string()));
-    // Of colours that a palette does not have the crate says nothing, so they are looked up here.
-    let indexed = decoder.read_header_info().map_err(malformed)?.color_type == ColorType::Indexed;
-    decoder.set_transformations(if indexed { Transformations::IDENTITY } else { Transformations::EXPAND });
+    // Of colours that a palette does not have the crate says nothing, and of a transparent shade it compares
+    // more bits than there are, so both are looked up here.
+    let header = decoder.read_header_info().map_err(malformed)?;
+    let packed = header.color_type == ColorType::Indexed || (header.bit_depth as u8) < 8;
+    decoder.set_transformations(if packed { Transformations::IDENTITY } else { Transformations::EXPAND });
     let mut reader = decoder.read_info().map_err(malformed)?;
     let (width, height) = reader.info().size();
     let (color, depth) = reader.output_color_type();
     let mut declared = declared_of(reader.info());
     let channels = match color {
-        ColorType::Grayscale => Channels::Gray,
+        ColorType::Grayscale => Channels::Gray.with_alpha(packed && reader.info().trns.is_some()),
         ColorType::GrayscaleAlpha => Channels::GrayAlpha,
         ColorType::Rgb => Channels::Rgb,
         ColorType::Rgba => Channels::Rgba,
@@ -54,21 +56,21 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     };
     let sample = if depth == BitDepth::Sixteen { SampleType::U16 } else { SampleType::U8 };
     let mut samples = vec![0; room(width, height, channels.count() * sample.width(), bytes_max)?];
-    match (&mut declared, indexed) {
-        (Some(Declared::Palette(palette)), true) => {
-            let mut rows = vec![0; reader.output_buffer_size().unwrap_or_default()];
-            reader.next_frame(&mut rows).map_err(malformed)?;
-            look_up(&rows, width, palette, (&mut samples, channels.count())).map_err(damaged)?;
+    if packed {
+        let layout = declared.as_ref().ok_or_else(|| damaged("it has no palette".to_owned()))?;
+        let (bits, colours) = layout.looked_up();
+        let mut rows = vec![0; reader.output_buffer_size().unwrap_or_default()];
+        reader.next_frame(&mut rows).map_err(malformed)?;
+        look_up(&rows, width, (bits, &colours), (&mut samples, channels.count())).map_err(damaged)?;
+        if let Some(Declared::Palette(palette)) = &mut declared {
             let (bits, side) = (palette.bits, width as usize);
             let rows = rows.chunks_exact((side * usize::from(bits)).div_ceil(8));
             let numbers = rows.flat_map(|row| declared::in_row(row, bits, side));
             let room = || room(width, height, channels.count() + 1, bytes_max);
             palette.numbers = declared::numbers(&palette.colours, numbers, room)?;
         }
-        (_, true) => return Err(damaged("it has no palette".to_owned())),
-        (_, false) => {
-            reader.next_frame(&mut samples).map_err(malformed)?;
-        }
+    } else {
+        reader.next_frame(&mut samples).map_err(malformed)?;
     }
     reader.finish().map_err(malformed)?;
     if sample == SampleType::U16 {
@@ -78,18 +80,18 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     Ok(Image { width, height, channels, sample, samples, attributes, ignored, declared })
 }
 
-/// Looks the numbers of rows up in a palette; the error is about a number that has no colour.
+/// Looks the numbers of rows up among colours; the error is about a number that has none.
 fn look_up(
     rows: &[u8],
     width: u32,
-    Palette { bits, colours, .. }: &Palette,
+    (bits, colours): (u8, &[Colour]),
     (samples, count): (&mut [u8], usize),
 ) -> std::result::Result<(), String> {
     let width = width as usize;
-    let row_bytes = (width * usize::from(*bits)).div_ceil(8);
+    let row_bytes = (width * usize::from(bits)).div_ceil(8);
     let pixels = samples.chunks_exact_mut(width * count);
     for (y, (row, pixels)) in rows.chunks_exact(row_bytes).zip(pixels).enumerate() {
-        let numbers = declared::in_row(row, *bits, width);
+        let numbers = declared::in_row(row, bits, width);
         for (x, (number, pixel)) in numbers.zip(pixels.chunks_exact_mut(count)).enumerate() {
             let colour = colours.get(usize::from(number)).ok_or_else(|| {
                 format!("the pixel at x {x}, y {y} has colour {number} of {}", colours.len())
@@ -412,8 +414,7 @@ mod tests {
         let colours = [[1, 2, 3, 255], [4, 5, 6, 7], [8, 9, 10, 255]];
         let found = |rows: &[u8], bits, width, count: usize| {
             let mut samples = vec![0; 3 * 2 * count];
-            let palette = Declared::palette(bits, colours).unwrap();
-            look_up(rows, width, &palette, (&mut samples, count)).map(|()| samples)
+            look_up(rows, width, (bits, &colours), (&mut samples, count)).map(|()| samples)
         };
         assert_eq!(
             found(&[0b0001_1000, 0b1000_0100], 2, 3, 3).unwrap(),
@@ -422,6 +423,27 @@ mod tests {
         assert_eq!(found(&[0x10, 0x20, 0x00, 0x10], 4, 3, 4).unwrap()[..8], [4, 5, 6, 7, 1, 2, 3, 255]);
         let error = found(&[0x10, 0x20, 0x02, 0x30], 4, 3, 4).unwrap_err();
         assert_eq!(error, "the pixel at x 2, y 1 has colour 3 of 3");
+    }
+
+    /// The specification (11.3.2.1): of a transparent shade of few bits, the others of its two bytes count not.
+    #[test]
+    fn of_a_transparent_shade_the_lowest_bits_count() {
+        let encoded = |shade: Vec<u8>| {
+            let mut out = Vec::new();
+            let mut encoder = Encoder::new(&mut out, 4, 1);
+            encoder.set_color(ColorType::Grayscale);
+            encoder.set_depth(BitDepth::Four);
+            encoder.set_trns(shade);
+            let mut writer = encoder.write_header().unwrap();
+            writer.write_image_data(&[0x03, 0x3f]).unwrap();
+            writer.finish().unwrap();
+            out
+        };
+        for shade in [vec![0, 3], vec![0, 0x13], vec![0xff, 0xf3]] {
+            let image = decode(&encoded(shade), 1 << 20).unwrap();
+            assert_eq!(image.samples, [0, 255, 51, 0, 51, 0, 255, 255]);
+            assert_eq!(image.declared, Some(Declared::Gray(4, Some(3))));
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::{Held, choice, law, same};
 use crate::error::Error;
 use crate::image::attributes::{EXIF, ICC, XMP};
 use crate::image::{
-    Channels, IMAGE_FORMATS, Image, ImageFormat, Settings, decode, encode, fit, losses, rehoused,
+    Channels, IMAGE_FORMATS, Image, ImageFormat, Settings, decode, encode, fit, keeps_declared, losses,
+    rehoused,
 };
 
 /// Bytes of samples at most: a few packed bytes can rightly stand for many.
@@ -87,6 +88,9 @@ fn held(format: ImageFormat, bytes: &[u8], is_target: impl Fn(ImageFormat) -> bo
         let mut again = decode(target, &written, 4 * SAMPLE_BYTES_MAX).map_err(|error| error.to_string())?;
         if exact(&fitted) {
             same(&again, &fitted, target.name())?;
+            let kept = fitted.declared.as_ref().filter(|_| keeps_declared(&fitted, target));
+            let held = kept.is_none_or(|declared| declared.is_held(again.declared.as_ref()));
+            law(held, || format!("{} loses a layout that it is said to keep", target.name()))?;
         } else {
             again.samples.clone_from(&fitted.samples);
             law(again == fitted, || format!("{} changes more than samples", target.name()))?;

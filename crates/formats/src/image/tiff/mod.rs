@@ -258,8 +258,10 @@ impl Layout {
         if raw.len() != self.row_bytes() * self.height as usize {
             return Err(malformed(self.byte, OTHER_NUMBER));
         }
-        let (bits, top) = (self.bits as usize, (1usize << self.bits) - 1);
-        let mut out = Vec::with_capacity(raw.len() * self.channels.count() * self.sample.width() * 8 / bits);
+        let top = (1usize << self.bits) - 1;
+        // Of so many bytes there is room for a whole image.
+        let pixel_bytes = self.channels.count() * self.sample.width();
+        let mut out = Vec::with_capacity(self.width as usize * self.height as usize * pixel_bytes);
         for index in self.indices(raw).map(usize::from) {
             match &self.colours {
                 None => out.push((index * 255 / top) as u8),
