@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use zstd::stream::read::Decoder;
+use zstd::zstd_safe::CParameter;
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
@@ -118,6 +119,9 @@ pub(super) fn frame(level: i32) -> io::Result<zstd::stream::write::Encoder<'stat
     frame.include_checksum(has_digest())?;
     if level >= LARGE_WINDOW_LEVEL {
         frame.window_log(ONE_WINDOW_LOG_MAX)?;
+        // For a content of unknown size the tables are those of the largest window, but for these.
+        frame.set_parameter(CParameter::ChainLog(ONE_WINDOW_LOG_MAX + 1))?;
+        frame.set_parameter(CParameter::HashLog(ONE_WINDOW_LOG_MAX.min(level.unsigned_abs() + 3)))?;
     }
     Ok(frame)
 }

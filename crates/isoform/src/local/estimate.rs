@@ -135,7 +135,7 @@ pub fn estimate(subject: &Subject<'_>, reading: Duration, progress: &Progress) -
     let memory = memory::peak(
         subject.schema.columns(),
         subject.workers,
-        memory::worker(subject.write.media),
+        (memory::worker(subject.write.media), subject.write.wrapping_bytes()),
         ((sample.largest_encoded as f64 * up) as u64, (sample.largest_part as f64 * up) as u64),
         held,
     );

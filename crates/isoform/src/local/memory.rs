@@ -92,19 +92,22 @@ pub fn row_bytes_max(memory: u64) -> usize {
 }
 
 /// Memory of a conversion at most, by the same figures that [`workers`] goes by: each worker holds a part
-/// while it is decoded and two of them encoded, no more than `worker_bytes`, and a piece of `held` bytes of
-/// the source.
+/// while it is decoded and two of them encoded, no more than `worker_bytes`, what wraps it, and a piece of
+/// `held` bytes of the source.
 pub fn peak(
     columns: usize,
     workers: usize,
-    worker_bytes: u64,
+    (worker_bytes, wrapping): (u64, u64),
     (encoded_part, decoded_part): (u64, u64),
     held: u64,
 ) -> u64 {
     let buffers = BUFFER_BYTES.min(8 * decoded_part);
     let worker = (2 * encoded_part + 2 * decoded_part + buffers).min(worker_bytes);
     let held = if held <= HELD_FREE_BYTES { 0 } else { held };
-    BASE_BYTES + KEPT_BYTES + columns as u64 * COLUMN_BYTES + workers.max(1) as u64 * (worker + held)
+    BASE_BYTES
+        + KEPT_BYTES
+        + columns as u64 * COLUMN_BYTES
+        + workers.max(1) as u64 * (worker + wrapping + held)
 }
 
 /// Columns that a table may have within `memory`; a few are covered by what the program needs anyway.
@@ -129,9 +132,13 @@ pub fn workers(asked: Option<usize>, memory: u64, worker: u64) -> Result<usize> 
 }
 
 /// Workers that fit where tables are converted into this type, with so many bytes for what wraps it.
+///
+/// # Errors
+/// Memory that has no room for even one wrapping.
 pub fn table_workers(asked: Option<usize>, memory: u64, to: &MediaType, wrapping: u64) -> Result<usize> {
     check_least(memory, TABLE_BYTES_MIN)?;
-    workers(asked, memory, worker(to) + wrapping)
+    let wrapped = workers_of(asked, memory, (0, wrapping), ", or take a lower level")?;
+    workers(Some(wrapped), memory, worker(to) + wrapping)
 }
 
 fn check_least(memory: u64, least: u64) -> Result<()> {
@@ -290,13 +297,13 @@ mod tests {
     #[test]
     fn what_workers_need_is_bounded_by_what_they_are_given() {
         assert_eq!(
-            peak(0, 2, READER_BYTES, (1 << 40, 1 << 40), 0),
+            peak(0, 2, (READER_BYTES, 0), (1 << 40, 1 << 40), 0),
             BASE_BYTES + KEPT_BYTES + 2 * READER_BYTES
         );
-        assert!(peak(12, 2, READER_BYTES, (1 << 40, 1 << 40), 0) <= 512 << 20);
-        assert_eq!(peak(1, 1, READER_BYTES, (0, 0), 0), BASE_BYTES + KEPT_BYTES + COLUMN_BYTES);
-        assert!(peak(0, 1, READER_BYTES, (10, 10), 0) < peak(0, 2, READER_BYTES, (10, 10), 0));
-        let held = peak(0, 1, READER_BYTES, (1 << 40, 1 << 40), 288 << 20);
+        assert!(peak(12, 2, (READER_BYTES, 0), (1 << 40, 1 << 40), 0) <= 512 << 20);
+        assert_eq!(peak(1, 1, (READER_BYTES, 0), (0, 0), 0), BASE_BYTES + KEPT_BYTES + COLUMN_BYTES);
+        assert!(peak(0, 1, (READER_BYTES, 0), (10, 10), 0) < peak(0, 2, (READER_BYTES, 0), (10, 10), 0));
+        let held = peak(0, 1, (READER_BYTES, 0), (1 << 40, 1 << 40), 288 << 20);
         assert_eq!(held, BASE_BYTES + KEPT_BYTES + READER_BYTES + (288 << 20));
     }
 
@@ -328,6 +335,11 @@ mod tests {
         assert_eq!(table_workers(Some(16), 1 << 30, parquet, 0).unwrap(), 6);
         assert_eq!(table_workers(Some(16), 1 << 30, parquet, 100 << 20).unwrap(), 3);
         assert!(table_workers(Some(1), 127 << 20, parquet, 0).is_err());
+        let refused = table_workers(Some(4), 128 << 20, parquet, 100 << 20).unwrap_err().to_string();
+        assert!(
+            refused.contains("this conversion needs 164MiB; give more, or take a lower level"),
+            "{refused}"
+        );
         assert!(workers(Some(0), 8 << 30, READER_BYTES).is_err());
         assert_eq!(workers_of(Some(16), 512 << 20, (16 << 20, 80 << 20), "").unwrap(), 5);
         assert_eq!(workers_holding(2, 512 << 20, READER_BYTES, 16 << 20), Ok(2));

@@ -59,7 +59,7 @@ pub fn estimate(
         memory: memory::peak(
             table.schema().fields().len(),
             job.workers,
-            memory::worker(job.write.media),
+            (memory::worker(job.write.media), job.write.wrapping_bytes()),
             (held, held),
             table.held_bytes(),
         ),

@@ -325,7 +325,7 @@ impl Subject<'_> {
         let job = self.job;
         let signature = self.opened.arrays.signature();
         let worker = worker_bytes(&self.opened.stored, signature, job.media.1);
-        let peak = memory::peak(signature.arrays.len(), self.workers, worker, largest, 0);
+        let peak = memory::peak(signature.arrays.len(), self.workers, (worker, 0), largest, 0);
         let plain = matches!(job.media.0.codec, Codec::Arrays(_)) && job.via.is_empty();
         if plain { peak.min(job.memory) } else { job.memory }
     }
