@@ -133,6 +133,10 @@ def test_a_new_type_on_a_codec(isoform, types, tmp_path):
     assert "application/x-sensor+csv" in listed and ".sensor" in listed
     both = isoform("convert", source, tmp_path / "b.parquet", env={"ISOFORM_MEDIA_TYPES": str(types_dir)})
     both.expect(0)
+    # Between two types on one codec it is not only the wrapping that changes.
+    (tmp_path / "c.csv").write_text("t,v\n1,2\n")
+    isoform("convert", tmp_path / "c.csv", tmp_path / "c.sensor.gz", "--media-types", types_dir).expect(0)
+    assert gzip.decompress((tmp_path / "c.sensor.gz").read_bytes()) == b"t;v\n1;2\n"
 
 
 def test_the_default_budget_and_the_least_coherence(isoform, types, tmp_path):

@@ -64,11 +64,11 @@ fn ending(name: &str) -> Option<&str> {
     name.rsplit_once('.').map(|(_, ending)| ending)
 }
 
-fn table(name: &str) -> Option<Format> {
-    match catalog().of_ending(ending(name)?, Model::Tables)?.codec {
-        media::Codec::Table(format) => Some(format),
-        _ => None,
-    }
+/// The type of tables that a name tells without its wrapping, by its own name: one that was added may read and
+/// write in another way what the format does.
+fn table(name: &str) -> Option<&'static str> {
+    let media = catalog().of_ending(ending(name)?, Model::Tables)?;
+    matches!(media.codec, media::Codec::Table(_)).then_some(media.name.as_str())
 }
 
 /// Whether the names say that the bytes inside are kept and only what wraps them changes: the same kind of
@@ -76,7 +76,7 @@ fn table(name: &str) -> Option<Format> {
 pub fn only_wrapping_changes(source: &Path, target: &Path) -> bool {
     let ((inner, from), (kept, to)) = (split(source), split(target));
     match (table(&kept), to) {
-        (Some(format), _) => from != to && table(&inner) == Some(format),
+        (Some(kind), _) => from != to && table(&inner) == Some(kind),
         (None, Some(_)) => true,
         (None, None) => {
             let bin =
