@@ -264,14 +264,18 @@ impl Directory {
     }
 
     /// Gives the target its name again, where a run ended, or failed, after that was taken from it and before
-    /// the files had it. What certificates list is left in the temporary where something has the name.
+    /// the files had it. Where something has the name, what certificates list is called as what becomes the
+    /// target: a run that ended before the exchange had finished it, and one that goes on tells by its digests.
     fn put_back(&self) -> Result<()> {
-        let old = self.old();
+        let (old, files) = (self.old(), self.files());
         if old.symlink_metadata().is_err() {
             return Ok(());
         }
         self.rename_new(&old).or_else(|failure| match failure {
             Failure::Exists(target) => match was_listed(&old, &target) {
+                true if files.symlink_metadata().is_err() => {
+                    std::fs::rename(&old, &files).map_err(|error| Failure::io(&old, error))
+                }
                 true => Ok(()),
                 false => Err(taken(&old, &target)),
             },
@@ -549,6 +553,21 @@ mod tests {
             let refused = Directory::by(&out, true, false, rename).unwrap_err().to_string();
             assert!(refused.contains("old: was in the place of "), "{refused}");
             assert_eq!(held(dir.path()), [".out.isoform-part/old/notes", "out/notes"]);
+        }
+    }
+
+    #[test]
+    fn what_was_finished_before_the_exchange_is_gone_on_with() {
+        use std::os::unix::fs::MetadataExt;
+        for rename in RENAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let (out, part) = (dir.path().join("out"), dir.path().join(".out.isoform-part"));
+            let places = ["out", ".out.isoform-part/old", ".out.isoform-part/finished"];
+            places.iter().for_each(|place| std::fs::create_dir_all(dir.path().join(place)).unwrap());
+            let finished = part.join("old").metadata().unwrap().ino();
+            let directory = Directory::by(&out, true, true, rename).unwrap();
+            assert_eq!(directory.files().metadata().unwrap().ino(), finished);
+            assert!(!directory.old().exists());
         }
     }
 
