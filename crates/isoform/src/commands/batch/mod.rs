@@ -301,6 +301,7 @@ fn still_verified(
     if at.symlink_metadata().is_err() {
         return Ok(Err("it has no certificate".into()));
     }
+    let replace = Replace::only(target)?;
     let certificate = match read_certificate(&at, None) {
         Ok(certificate) => certificate,
         Err(failure) => return Ok(Err(format!("its certificate does not hold ({failure})"))),
@@ -328,7 +329,6 @@ fn still_verified(
     if recorded != wanted {
         return Ok(Err("it was made with other options".into()));
     }
-    let replace = Replace::only(target)?;
     let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);
     let [recorded] = predicate.source.as_slice() else { return Ok(Err("it has several sources".into())) };
     progress.begin(Stage::Checking, 0, 0);
