@@ -278,7 +278,8 @@ impl Staging {
         if self.untaken >= TAKEN_BYTES && self.taking.as_ref().is_none_or(JoinHandle::is_finished) {
             self.taken()?;
             let file = self.file.try_clone().map_err(|error| Failure::io(&self.path, error))?;
-            self.taking = Some(std::thread::spawn(move || file.sync_data()));
+            // Where the system gives no thread, all is waited for in the end.
+            self.taking = std::thread::Builder::new().spawn(move || file.sync_data()).ok();
             self.untaken = 0;
         }
         Ok(())
