@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ::formats::file::ObjectFile;
 use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
+use ::formats::write::check_compression;
 use coherence::certificate::Verdict;
 use coherence::digest::ObjectDigest;
 use coherence::statement::{Content, DigestSet};
@@ -196,15 +197,7 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let look = Look { made: Made::In(dir), wanted, keyed: true };
     let mut sources = sources::all(&args.paths, args.sources_from.as_deref(), look)?;
     let paths = sources::paths(&sources.found);
-    match (&args.writing.to, wanted) {
-        (_, Wanted::All) => args.typed.check_bytes()?,
-        (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays()?,
-        (Some(to), Wanted::Tables) => {
-            args.typed.check_target(Format::named(to)?)?;
-            args.typed.check_files(&paths, args.reading.from.as_deref().map(Format::named).transpose()?)?;
-        }
-        (None, _) => {}
-    }
+    check_typed(args, wanted, &paths)?;
     let Targets { pairs, clashes, again } = targets::targets(args, dir, &sources.found)?;
     sources.pass_over(pairs.iter().map(|(_, target)| target.as_path()));
     let mut notes = sources.notes_of_data();
@@ -216,6 +209,25 @@ pub fn batch(args: &Convert) -> Result<Batch> {
         Batch { dir: dir.clone(), pairs, clashes, clashes_replaced, left_out: sources.left_out, notes };
     batch.directories().into_iter().try_for_each(|dir| refuse_no_directory(dir, "--out-dir"))?;
     Ok(batch)
+}
+
+/// Refuses an option that was typed and is about none of the sources and targets.
+fn check_typed(args: &Convert, wanted: Wanted, sources: &[PathBuf]) -> Result<()> {
+    match (&args.writing.to, wanted) {
+        (_, Wanted::All) => {
+            args.typed.check_bytes()?;
+            bytes::check_compression(args)
+        }
+        (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays(),
+        (Some(to), Wanted::Tables) => {
+            args.typed.check_target(Format::named(to)?)?;
+            if args.typed.has("compression") {
+                check_compression(&options::writing(&args.writing, Path::new("-"))?)?;
+            }
+            args.typed.check_files(sources, args.reading.from.as_deref().map(Format::named).transpose()?)
+        }
+        (None, _) => Ok(()),
+    }
 }
 
 /// The same for one source of many: [`batch`] has refused what is about none of them, and what is about
