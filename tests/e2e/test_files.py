@@ -7,9 +7,11 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -783,14 +785,27 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 """
 
 
+SLOW_DISK = """
+#include <time.h>
+int fdatasync(int file) {
+    struct timespec left = {30, 0};
+    return nanosleep(&left, &left);
+}
+"""
+
+
+def preloaded(folder, text):
+    """The environment of a program in which these functions stand before those of the system."""
+    (folder / "own.c").write_text(text)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "own.so", folder / "own.c", "-ldl"], check=True)
+    return {"LD_PRELOAD": str(folder / "own.so")}
+
+
 @pytest.fixture(scope="module")
 def few_threads(tmp_path_factory):
     """The environment in which the system gives a program so many threads and no more. A limit does not bind root."""
-    folder = tmp_path_factory.mktemp("threads")
-    (folder / "few.c").write_text(FEW_THREADS)
-    command = ["cc", "-shared", "-fPIC", "-o", folder / "few.so", folder / "few.c", "-ldl"]
-    subprocess.run(command, check=True)
-    return lambda most: {"LD_PRELOAD": str(folder / "few.so"), "THREADS": str(most)}
+    environment = preloaded(tmp_path_factory.mktemp("threads"), FEW_THREADS)
+    return lambda most: environment | {"THREADS": str(most)}
 
 
 @pytest.mark.parametrize("most", [0, 1, 4])
@@ -820,3 +835,17 @@ def test_what_is_read_on_a_thread_of_its_own_is_refused_without_one(isoform, few
         refused = isoform(*command, stdin=stdin, env=few_threads(0)).expect(1)
         assert f"{source}: the system gives no thread" in refused.err and "panicked" not in refused.err
     assert harness.listing(tmp_path) == ["s.csv.gz", "sales.csv"]
+
+
+def test_nobody_waits_for_the_disk_to_take_what_is_removed(isoform, tmp_path):
+    """The disk takes what there is while more is made; that of a run which is interrupted is removed at once."""
+    packed, target = tmp_path / "b.bin.gz", tmp_path / "b.bin"
+    packed.write_bytes(gzip.compress(bytes(1 << 20)) * 1000)
+    running = subprocess.Popen(isoform.command("convert", packed, target, "--threads", "1"), stderr=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, env=isoform.environment | preloaded(tmp_path, SLOW_DISK))
+    part = tmp_path / ".b.bin.isoform-part"
+    assert harness.until(lambda: part.exists() and part.stat().st_size > 40 << 20, running)
+    running.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert running.wait() == 130 and time.monotonic() - began < 15
+    assert not part.exists() and not target.exists()

@@ -956,6 +956,45 @@ def test_what_somebody_makes_of_an_outdated_target_meanwhile_stays(isoform, tmp_
     assert harness.listing(out) == sorted(path.name for path, held in zip(paths, stay) if held)
 
 
+def test_a_target_that_tells_no_path_to_its_source_is_not_said_to_be_of_another(isoform, tmp_path):
+    source, out = write(tmp_path / "a.csv", "a\n1\n"), tmp_path / "out"
+    out.mkdir()
+    isoform("convert", source, out / "a.parquet", "--to", "parquet").expect(0)
+    command = ("convert", source, "--out-dir", out, "--to", "parquet", "--json")
+    assert isoform(*command).expect(0).json()["skipped"] == 1
+    write(source, "a\n2\n")
+    [told] = isoform(*command).expect(3).json()["sources"]
+    assert told["error"]["exitCode"] == 7 and "does not tell where its source lies" in told["error"]["message"]
+
+
+def test_a_source_that_is_its_own_target_is_told_as_such(isoform, tmp_path):
+    """--force is not advised, as it is refused."""
+    source = write(tmp_path / "a.csv", "a\n1\n")
+    for word, *options in [("convert",), ("convert", "--force"), ("plan",)]:
+        told = isoform(word, source, "--out-dir", tmp_path, "--to", "csv", *options).expect(3)
+        assert "source and target are the same file" in told.out + told.err and "makes it anew" not in told.out + told.err
+    assert source.read_text() == "a\n1\n" and harness.listing(tmp_path) == ["a.csv"]
+
+
+def test_json_lines_that_changed_below_their_certificate_are_converted_again(isoform, tmp_path):
+    """What it told is no option; where it went, the types that it told are said to be others."""
+    isoform("convert", write(tmp_path / "s.csv", "a,b\n1,1.50\n"), write(tmp_path / "in" / "x.jsonl", ""), "--force").expect(0)
+    source, out = tmp_path / "in" / "x.jsonl", tmp_path / "out"
+    command = ("convert", source, "--out-dir", out, "--to", "parquet", "--json")
+    isoform(*command).expect(0)
+    assert isoform(*command).expect(0).json()["skipped"] == 1
+    certificate, kept = harness.certificate_of(source), tmp_path / "kept"
+    certificate.rename(kept)
+    [told] = isoform(*command).expect(3).json()["sources"]
+    assert told["error"]["exitCode"] == 7 and "the certificate beside the source told other types" in told["error"]["message"]
+    kept.rename(certificate)
+    with open(source, "a") as file:
+        file.write('{"a": 2, "b": "2.50"}\n')
+    [told] = isoform(*command).expect(0).json()["sources"]
+    assert told["changed"] and read(out / "x.parquet").num_rows == 2
+    isoform("verify", out / "x.parquet", "--source", source).expect(0)
+
+
 def test_a_changed_source_replaces_no_other_source(isoform, tmp_path):
     """A target of an earlier run may be a source of this one, if it is named."""
     source, target = tmp_path / "a.xz.gz", tmp_path / "a.xz"

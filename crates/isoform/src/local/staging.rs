@@ -351,11 +351,12 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // The thread holds the lock too. What was not published need not be on the disk.
-        let _ = self.taken();
         // From nothing no later run goes on.
         if !self.keep || is_empty(&self.file) {
             remove_own(&self.file, &self.path);
+        } else {
+            // The thread holds the lock of what stays. For what is gone nobody waits until it is on the disk.
+            let _ = self.taken();
         }
     }
 }

@@ -18,16 +18,17 @@ use coherence::digest::ObjectDigest;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value};
 
+use super::certified::TYPES_FROM;
 use super::kind::Kind;
 use super::sources::{self, Look, Made, Sources, Wanted};
 use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
-use crate::local::effective::asked;
+use crate::local::effective::{FROM_TARGET, asked};
 use crate::local::memory::parse_size;
 use crate::local::replace::Replace;
-use crate::local::seal::{SOURCES, refuse_foreign_certificate};
+use crate::local::seal::{SOURCES, refuse_foreign_certificate, refuse_own_source};
 use crate::local::staging::{certificate_path, refuse_no_directory};
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
@@ -288,6 +289,7 @@ pub fn before(
     target: &Path,
     progress: &Progress,
 ) -> Result<Before> {
+    refuse_own_source(source.0, target)?;
     if target.symlink_metadata().is_err() {
         return refuse_foreign_certificate(target, args.force).map(|()| Before::Free);
     }
@@ -326,7 +328,6 @@ fn still_verified(
     let mut recorded = asked(&predicate.conversion.parameters);
     // A key that cannot be used is told where it is to sign.
     let is_own = keys::own_key_id().ok().flatten().as_ref() == Some(certificate.key_id());
-    let leads_here = relative::leads_to(&predicate.conversion.parameters, "", source, target);
     // What the steps did follows from the options.
     recorded.remove(STEPS);
     // The source is compared by its bytes, from wherever its path was typed.
@@ -338,6 +339,8 @@ fn still_verified(
     if certificate.verdict() == Verdict::Exact && !recorded.contains_key("drop") {
         wanted.remove("drop");
     }
+    // What a certificate beside the source told is no option, and was of the state that the source had.
+    let told_types = recorded.remove(TYPES_FROM) == wanted.remove(TYPES_FROM);
     if recorded != wanted {
         return Ok(Err("it was made with other options".into()));
     }
@@ -349,18 +352,20 @@ fn still_verified(
     if !matches!(certificate.statement().subject.as_slice(), [only] if is_made(&only.digest)) {
         return Ok(Err("its bytes are not those of its certificate".into()));
     }
-    let changed = || match (leads_here, is_own) {
-        (true, true) => Ok(Ok(Before::Outdated(replace))),
-        (true, false) => Ok(Err("it is of an earlier state of the source, and another key signed it".into())),
-        (false, _) => Ok(Err("it was made of another source".into())),
+    let changed = || {
+        outdated(&predicate.conversion.parameters, (source, target), is_own)
+            .map_or(Ok(Before::Outdated(replace)), |why| Err(why.into()))
     };
     // Bytes of another size need no digest to be others.
     if recorded.size != file.len().to_string() {
-        return changed();
+        return Ok(changed());
     }
     let from = object.map_or_else(|| hash_object(&file, progress), Ok)?;
     if recorded.digest != (&from).into() {
-        return changed();
+        return Ok(changed());
+    }
+    if !told_types {
+        return Ok(Err("the certificate beside the source told other types when it was made".into()));
     }
     let rows = match &predicate.content {
         Content::Table(table) | Content::Partitioned(table) => table.rows.parse().ok(),
@@ -368,4 +373,19 @@ fn still_verified(
     };
     let (verdict, sizes) = (certificate.verdict().name(), (from.size, to.size));
     Ok(Ok(Before::Done(Told { verdict, rows, sizes, document: Value::Null, words: Vec::new() })))
+}
+
+/// Why a target that was made of other bytes than its source has now is not replaced, if it is not: it must
+/// be of an earlier state of this very source, and our own.
+fn outdated(
+    made: &Map<String, Value>,
+    (source, target): (&Path, &Path),
+    is_own: bool,
+) -> Option<&'static str> {
+    match (relative::leads_to(made, "", source, target), made.contains_key(FROM_TARGET)) {
+        (true, _) if is_own => None,
+        (true, _) => Some("it is of an earlier state of the source, and another key signed it"),
+        (false, true) => Some("it was made of another source"),
+        (false, false) => Some("it is of other bytes than the source has, and does not tell where its source lies"),
+    }
 }
