@@ -95,4 +95,20 @@ def test_wrapped_tables_are_targets_of_a_batch(isoform, tmp_path, ending):
     assert (tmp_path / "back.csv").read_text() == "k,v\n1,a\n"
     assert isoform("inspect", made, "--json").expect(0).json()
     # The level is that of the same wrapping; another one is refused.
-    assert "another compression" in isoform("convert", tmp_path / "in/a.csv", tmp_path / "x", "--to", ending, "--compression", "none").expect(2).err
+    refused = isoform("convert", tmp_path / "in/a.csv", tmp_path / "x", "--to", ending, "--compression", "none").expect(2)
+    assert "or --to, says another compression" in refused.err
+
+
+@pytest.mark.parametrize("to, other, own", [
+    ("csv.xz", "gzip:6", "xz:2"), ("csv.bgz", "xz", "gzip:2"), ("jsonl", "snappy", "zstd:2"), ("xz", "gzip:6", "xz:2"),
+    ("raw", "gzip", "none"), ("avro", "brotli", "deflate:2"), ("arrow", "zstd:3", "zstd"), ("parquet", "bzip2", "brotli:2")])
+def test_a_compression_that_no_target_of_a_batch_has_is_refused(isoform, tmp_path, to, other, own):
+    """As that of one target is: whoever types an option and gets a result believes that it was followed."""
+    (tmp_path / "a.csv").write_text("k,v\n1,a\n")
+    command = (tmp_path / "a.csv", "--out-dir", tmp_path / "o", "--to", to, "--compression")
+    for word in ("convert", "plan"):
+        assert "--compression" in isoform(word, *command, other).expect(2).err
+    assert not (tmp_path / "o").exists()
+    # One that was not typed waits for the targets that it is about.
+    isoform("convert", *command[:-1], env={"ISOFORM_COMPRESSION": other}).expect(0)
+    isoform("convert", *command, own, "--force").expect(0)

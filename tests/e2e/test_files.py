@@ -7,9 +7,11 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -766,3 +768,84 @@ def test_names_give_a_terminal_no_commands(isoform, tmp_path):
     with open(bare, "wb") as file:
         file.write(b"a\n1\n")
     assert isoform("inspect", os.fsdecode(bare), "--json").expect(0).json()["path"] == f"{tmp_path}/\ufffd.csv"
+
+
+FEW_THREADS = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+static int begun;
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *of) {
+    if (__sync_add_and_fetch(&begun, 1) > atoi(getenv("THREADS"))) return EAGAIN;
+    return ((create *)dlsym(RTLD_NEXT, "pthread_create"))(thread, attributes, run, of);
+}
+"""
+
+
+SLOW_DISK = """
+#include <time.h>
+int fdatasync(int file) {
+    struct timespec left = {30, 0};
+    return nanosleep(&left, &left);
+}
+"""
+
+
+def preloaded(folder, text):
+    """The environment of a program in which these functions stand before those of the system."""
+    (folder / "own.c").write_text(text)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "own.so", folder / "own.c", "-ldl"], check=True)
+    return {"LD_PRELOAD": str(folder / "own.so")}
+
+
+@pytest.fixture(scope="module")
+def few_threads(tmp_path_factory):
+    """The environment in which the system gives a program so many threads and no more. A limit does not bind root."""
+    environment = preloaded(tmp_path_factory.mktemp("threads"), FEW_THREADS)
+    return lambda most: environment | {"THREADS": str(most)}
+
+
+@pytest.mark.parametrize("most", [0, 1, 4])
+def test_the_threads_that_the_system_gives_are_enough(isoform, few_threads, tall, tmp_path, most):
+    """Those do all the work, or the one that the program began with."""
+    image = tmp_path / "a.png"
+    Image.fromarray(np.add.outer(np.arange(90), np.arange(120)).astype("uint8")).save(image)
+    # Members that are decoded side by side, and content of which the disk is told to take some before its end.
+    content = [np.random.default_rng(n).bytes(1_200_000) for n in range(3)] + [bytes(40 << 20)]
+    packed = tmp_path / "b.bin.gz"
+    packed.write_bytes(b"".join(map(gzip.compress, content)))
+    for source, name, options in [
+        (tall, "t.parquet", ()), (image, "a.jpg", ("--within", "psnr=30")), (packed, "b.bin", ())]:
+        command = ("convert", source, tmp_path / name, "--threads", "3", *options)
+        done = isoform(*command, env=few_threads(most)).expect(0)
+        assert "panicked" not in done.err
+        isoform("verify", tmp_path / name, "--source", source, env=few_threads(most)).expect(0)
+    assert (tmp_path / "b.bin").read_bytes() == b"".join(content)
+    isoform("compare", tall, tmp_path / "t.parquet", env=few_threads(most)).expect(0)
+
+
+def test_what_is_read_on_a_thread_of_its_own_is_refused_without_one(isoform, few_threads, sales, tmp_path):
+    packed = tmp_path / "s.csv.gz"
+    packed.write_bytes(gzip.compress(pathlib.Path(sales).read_bytes()))
+    for source, stdin in [(packed, None), ("-", b"a\n1\n")]:
+        command = ("convert", source, tmp_path / "out.parquet", "--from", "csv")
+        refused = isoform(*command, stdin=stdin, env=few_threads(0)).expect(1)
+        assert f"{source}: the system gives no thread" in refused.err and "panicked" not in refused.err
+    assert harness.listing(tmp_path) == ["s.csv.gz", "sales.csv"]
+
+
+def test_nobody_waits_for_the_disk_to_take_what_is_removed(isoform, tmp_path):
+    """The disk takes what there is while more is made; that of a run which is interrupted is removed at once."""
+    packed, target = tmp_path / "b.bin.gz", tmp_path / "b.bin"
+    packed.write_bytes(gzip.compress(bytes(1 << 20)) * 1000)
+    running = subprocess.Popen(isoform.command("convert", packed, target, "--threads", "1"), stderr=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, env=isoform.environment | preloaded(tmp_path, SLOW_DISK))
+    part = tmp_path / ".b.bin.isoform-part"
+    assert harness.until(lambda: part.exists() and part.stat().st_size > 40 << 20, running)
+    running.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert running.wait() == 130 and time.monotonic() - began < 15
+    assert not part.exists() and not target.exists()

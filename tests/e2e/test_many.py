@@ -914,25 +914,85 @@ def test_a_path_as_typed_tells_no_source_by_itself(isoform, tmp_path):
     assert "another key signed it" in refused.err and harness.listing(moved / "out") == before
 
 
-def test_what_somebody_puts_in_the_place_of_an_outdated_target_stays(isoform, tmp_path):
-    """It is changed while its changed source is converted again."""
+def put(path):
+    """What somebody else made, in the place of something."""
+    path.with_name("mine").write_text("precious")
+    path.with_name("mine").rename(path)
+
+
+@pytest.mark.parametrize("act, left, why", [
+    (lambda target, certificate: put(target), ("precious", None), "it was changed"),
+    (lambda target, certificate: put(certificate), (None, "precious"), "its certificate was changed or removed"),
+    (lambda target, certificate: certificate.write_text("precious"), (None, "precious"), "its certificate was changed"),
+    (lambda target, certificate: certificate.unlink(), (None, ""), "its certificate was changed or removed"),
+    # It may have another name now, and no other certificate.
+    (lambda target, certificate: target.unlink(), ("", None), "its target is not beside it"),
+    (lambda target, certificate: (target.unlink(), certificate.unlink()), None, None),
+], ids=["target", "certificate", "edited-certificate", "no-certificate", "no-target", "neither"])
+def test_what_somebody_makes_of_an_outdated_target_meanwhile_stays(isoform, tmp_path, act, left, why):
+    """The target or its certificate is changed while its changed source is converted again."""
     source, out = tmp_path / "a.csv", tmp_path / "out"
-    command = ("convert", source, "--out-dir", out, "--to", "parquet")
-    lines = lambda first: "n,t\n" + "".join(f"{first + n},{n * 7919 % 1000}\n" for n in range(600_000))
+    command = ("convert", source, "--out-dir", out, "--to", "parquet", "--json")
+    lines = lambda first: "n,t\n" + "".join(f"{first + n},{n * 7919 % 1000}\n" for n in range(300_000))
     source.write_text(lines(0))
     isoform(*command).expect(0)
     source.write_text(lines(1))
-    certificate = harness.certificate_of(out / "a.parquet")
-    before = certificate.read_bytes()
-    running = isoform.start(*command)
-    part = out / ".a.parquet.isoform-part"
-    while not part.exists():
-        assert running.poll() is None
-    (out / "mine").write_text("precious")
-    (out / "mine").rename(out / "a.parquet")
-    assert running.wait() == 3
-    assert (out / "a.parquet").read_text() == "precious" and certificate.read_bytes() == before
-    assert harness.listing(out) == ["a.parquet", certificate.name]
+    target, certificate = out / "a.parquet", harness.certificate_of(out / "a.parquet")
+    paths = (target, certificate)
+    before = [path.read_bytes() for path in paths]
+    running = subprocess.Popen(isoform.command(*command), env=isoform.environment, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    assert harness.until((out / ".a.parquet.isoform-part").exists, running)
+    act(*paths)
+    told = json.loads(running.communicate()[0])["sources"][0]
+    if left is None:
+        assert running.returncode == 0 and told["changed"]
+        isoform("verify", target, "--source", source).expect(0)
+        return
+    assert (running.returncode, told["error"]["exitCode"]) == (3, 7) and why in told["error"]["message"], told
+    assert ("already exists" in told["error"]["message"]) == target.exists()
+    stay = [old if new is None else new.encode() for old, new in zip(before, left)]
+    assert [path.read_bytes() if path.exists() else b"" for path in paths] == stay
+    assert harness.listing(out) == sorted(path.name for path, held in zip(paths, stay) if held)
+
+
+def test_a_target_that_tells_no_path_to_its_source_is_not_said_to_be_of_another(isoform, tmp_path):
+    source, out = write(tmp_path / "a.csv", "a\n1\n"), tmp_path / "out"
+    out.mkdir()
+    isoform("convert", source, out / "a.parquet", "--to", "parquet").expect(0)
+    command = ("convert", source, "--out-dir", out, "--to", "parquet", "--json")
+    assert isoform(*command).expect(0).json()["skipped"] == 1
+    write(source, "a\n2\n")
+    [told] = isoform(*command).expect(3).json()["sources"]
+    assert told["error"]["exitCode"] == 7 and "does not tell where its source lies" in told["error"]["message"]
+
+
+def test_a_source_that_is_its_own_target_is_told_as_such(isoform, tmp_path):
+    """--force is not advised, as it is refused."""
+    source = write(tmp_path / "a.csv", "a\n1\n")
+    for word, *options in [("convert",), ("convert", "--force"), ("plan",)]:
+        told = isoform(word, source, "--out-dir", tmp_path, "--to", "csv", *options).expect(3)
+        assert "source and target are the same file" in told.out + told.err and "makes it anew" not in told.out + told.err
+    assert source.read_text() == "a\n1\n" and harness.listing(tmp_path) == ["a.csv"]
+
+
+def test_json_lines_that_changed_below_their_certificate_are_converted_again(isoform, tmp_path):
+    """What it told is no option; where it went, the types that it told are said to be others."""
+    isoform("convert", write(tmp_path / "s.csv", "a,b\n1,1.50\n"), write(tmp_path / "in" / "x.jsonl", ""), "--force").expect(0)
+    source, out = tmp_path / "in" / "x.jsonl", tmp_path / "out"
+    command = ("convert", source, "--out-dir", out, "--to", "parquet", "--json")
+    isoform(*command).expect(0)
+    assert isoform(*command).expect(0).json()["skipped"] == 1
+    certificate, kept = harness.certificate_of(source), tmp_path / "kept"
+    certificate.rename(kept)
+    [told] = isoform(*command).expect(3).json()["sources"]
+    assert told["error"]["exitCode"] == 7 and "the certificate beside the source told other types" in told["error"]["message"]
+    kept.rename(certificate)
+    with open(source, "a") as file:
+        file.write('{"a": 2, "b": "2.50"}\n')
+    [told] = isoform(*command).expect(0).json()["sources"]
+    assert told["changed"] and read(out / "x.parquet").num_rows == 2
+    isoform("verify", out / "x.parquet", "--source", source).expect(0)
 
 
 def test_a_changed_source_replaces_no_other_source(isoform, tmp_path):

@@ -196,9 +196,15 @@ def test_a_name_that_does_not_tell_its_compression_is_told_of(isoform, sales, tm
         to = ("--to", "csv") if name.endswith("txt") else ()
         told = isoform("convert", sales, tmp_path / name, "--compression", codec, *to, "--json").expect(0).json()
         assert any(f"call it {name}.{ending}" in note for note in told["notes"]), told["notes"]
+    for name, ending in [("d.csv", "xz"), ("d", "bgz")]:
+        told = isoform("convert", sales, tmp_path / name, "--to", f"csv.{ending}", "--json").expect(0).json()
+        assert any(f"call it {name}.{ending}" in note for note in told["notes"]), told["notes"]
     for name, codec in (("a.csv.gz", "gzip"), ("a.parquet", "zstd"), ("c.csv", "none")):
         told = isoform("convert", sales, tmp_path / name, "--compression", codec, "--json").expect(0).json()
         assert not any("call it" in note for note in told["notes"]), told["notes"]
+    assert "dir/csv.xz" in isoform("convert", sales, tmp_path / "e", "--to", "dir/csv.xz").expect(2).err
+    told = isoform("convert", sales, tmp_path / "e.csv.xz", "--to", "csv.xz", "--json").expect(0).json()
+    assert not any("call it" in note for note in told["notes"]), told["notes"]
     parted = ("--to", "csv", "--compression", "gzip", "--partition-by", "store", "--json")
     told = isoform("convert", sales, tmp_path / "parted", *parted).expect(0).json()
     assert not any("call it" in note for note in told["notes"]), told["notes"]

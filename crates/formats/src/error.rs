@@ -250,6 +250,15 @@ impl Error {
         Error::Io { path: path.into(), error }
     }
 
+    /// A refusal by the operating system to give a thread on which a file is read.
+    pub fn no_thread(path: impl Into<PathBuf>, error: &io::Error) -> Self {
+        let told = format!(
+            "the system gives no thread to read it on ({error}); run fewer programs at once, or raise the \
+             limit (ulimit -u)"
+        );
+        Error::io(path, io::Error::new(error.kind(), told))
+    }
+
     /// Where it was seen, if it says so.
     pub(crate) fn place_mut(&mut self) -> Option<&mut Place> {
         match self {

@@ -282,24 +282,24 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
         // The blocks of BGZF are gzip.
         (Wrapping::Bgzf, Wrapping::Gzip) => Wrapping::Bgzf,
         (named, asked) if named == asked => asked,
-        _ => {
+        (named, _) => {
             return Err(Error::Misuse(format!(
-                "--compression {}: the target's name says another compression; leave one of the two away",
-                compression.codec
+                "--compression {}: the target's name, or --to, says another compression, {}; leave one of the \
+                 two away",
+                compression.codec,
+                named.name()
             )));
         }
     };
     Ok(Wrap::new(bytes::Settings::new(wrapping, compression.level)?))
 }
 
-/// The compression that goes around a text without its name telling so, which other readers go by: what
-/// `--compression` calls it, and the ending that tells it.
-pub fn untold(options: &WriteOptions) -> Option<(&'static str, &'static str)> {
-    if options.wrapping != Wrapping::Raw || !options.format.is_text() {
-        return None;
+/// Refuses a compression that the target does not have.
+pub fn check_compression(options: &WriteOptions) -> Result<()> {
+    match options.format.is_text() {
+        true => wrap(options).map(drop),
+        false => check_inside(options.format, &options.compression()?),
     }
-    let codec = wrap(options).ok()?.settings()?.codec;
-    Some((codec.name(), codec.endings().first()?))
 }
 
 /// The ending of names for files that are written like this, without the dot in front.
@@ -339,11 +339,16 @@ pub(crate) fn knows_compression(codec: Codec, text: &str) -> bool {
 
 /// The same for a binary format.
 fn has_compression(format: Format, compression: &Compression) -> bool {
+    check_inside(format, compression).is_ok()
+}
+
+/// Refuses what a format does not have inside, as text has nothing.
+fn check_inside(format: Format, compression: &Compression) -> Result<()> {
     match format {
-        Format::Parquet => parquet_codec(compression).is_ok(),
-        Format::Avro => avro_codec(compression).is_ok(),
-        Format::ArrowFile | Format::ArrowStream => arrow_compression(compression, format).is_ok(),
-        _ => false,
+        Format::Parquet => parquet_codec(compression).map(drop),
+        Format::Avro => avro_codec(compression).map(drop),
+        Format::ArrowFile | Format::ArrowStream => arrow_compression(compression, format).map(drop),
+        Format::Csv | Format::Tsv | Format::JsonLines => Err(compression.refused(format, "none inside")),
     }
 }
 

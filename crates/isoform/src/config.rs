@@ -13,6 +13,7 @@
 //! compression = "zstd:9"
 //! ```
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
@@ -49,7 +50,11 @@ const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// Which lines of files gave options their defaults, from the first to the last, which counts.
 #[derive(Debug, Default)]
-pub struct Given(Vec<Line>);
+pub struct Given {
+    lines: Vec<Line>,
+    /// The command that was typed.
+    run: Option<String>,
+}
 
 /// A line of a file that gives an option, of one command or of all.
 #[derive(Debug)]
@@ -66,9 +71,9 @@ impl Given {
         if is_typed(option) || giver(option) != format!("--{option}") {
             return None;
         }
-        let is_run = |command: &str| std::env::args_os().any(|word| word == command);
-        let mut lines = self.0.iter().rev().filter(|line| line.option == option);
-        lines.find(|line| line.command.as_deref().is_none_or(is_run)).map(|line| line.place.as_str())
+        let is_run = |line: &&Line| line.command.is_none() || line.command == self.run;
+        let mut lines = self.lines.iter().rev().filter(|line| line.option == option);
+        lines.find(is_run).map(|line| line.place.as_str())
     }
 
     /// The same failure, with the file and line that gave the option which it begins with.
@@ -85,7 +90,7 @@ impl Given {
 
 /// The command line with the defaults of the files that exist, and which lines gave these.
 pub fn with_files(mut command: Command) -> Result<(Command, Given)> {
-    let mut given = Given::default();
+    let mut given = Given { run: typed_command(&command, std::env::args_os()), ..Given::default() };
     let mut files = vec![PathBuf::from("isoform.toml")];
     if let Ok(dir) = config_dir() {
         files.insert(0, dir.join("config.toml"));
@@ -96,6 +101,11 @@ pub fn with_files(mut command: Command) -> Result<(Command, Given)> {
         }
     }
     Ok((command, given))
+}
+
+/// The first word that is a command; what comes behind it may be called like another one.
+fn typed_command(command: &Command, words: impl Iterator<Item = OsString>) -> Option<String> {
+    words.skip(1).find_map(|word| Some(command.find_subcommand(word)?.get_name().to_owned()))
 }
 
 fn read(path: &Path) -> Result<Option<String>> {
@@ -171,7 +181,7 @@ impl File<'_> {
         };
         let (id, values) = (arg.get_id().clone(), values?);
         let line = self.place(value.span().start);
-        given.0.push(Line { command: place.map(str::to_owned), option: option.to_owned(), place: line });
+        given.lines.push(Line { command: place.map(str::to_owned), option: option.to_owned(), place: line });
         Ok(match place {
             None => command.mut_arg(id, |arg| arg.default_values(values)),
             Some(name) => {
@@ -313,6 +323,18 @@ mod tests {
         assert_eq!(convert.writing.compression.as_deref(), Some("snappy"));
         assert_eq!(convert.machine.threads, Some(1));
         assert!(!convert.strict);
+    }
+
+    #[test]
+    fn the_line_is_that_of_the_command_whatever_its_files_are_called() {
+        let text = "memory = \"1x\"\n[verify]\nmemory = \"1GiB\"\n";
+        for (words, line) in [("convert verify", 1), ("--quiet verify convert", 3), ("inspect verify", 1)] {
+            let command = with_switches(Cli::command());
+            let words = ["isoform"].into_iter().chain(words.split(' ')).map(OsString::from);
+            let mut given = Given { run: typed_command(&command, words), ..Given::default() };
+            File { path: Path::new("isoform.toml"), text }.apply(command, &mut given).unwrap();
+            assert_eq!(given.place("memory"), Some(format!("isoform.toml, line {line}").as_str()));
+        }
     }
 
     #[test]

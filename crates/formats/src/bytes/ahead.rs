@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::thread::Builder;
 
 use super::codec::HEAD_BYTES;
 use super::{BytesReader, Codec, bgzf};
@@ -45,11 +46,16 @@ pub fn decode(codec: Codec, file: &Arc<ObjectFile>, workers: usize, take: Take<'
         loop {
             while waiting.len() < workers && at < file.len() {
                 let range = at..next_member(codec, file, at + STRETCH_BYTES)?;
-                at = range.end;
                 let reader = BytesReader::range(codec, file.clone(), range.clone());
-                waiting.push_back((range, scope.spawn(move || Stretch::decoded(reader))));
+                let decode = move || Stretch::decoded(reader);
+                let Ok(stretch) = Builder::new().spawn_scoped(scope, decode) else { break };
+                at = range.end;
+                waiting.push_back((range, stretch));
             }
-            let Some((range, stretch)) = waiting.pop_front() else { return Ok(None) };
+            let Some((range, stretch)) = waiting.pop_front() else {
+                // This thread decodes the rest where the system gives no other.
+                return Ok((at < file.len()).then_some((at, 0)));
+            };
             let stretch = stretch.join().map_err(|_| Error::Bug("a thread that decodes died".into()))?;
             let mut taken = Taken::new(take, (0, reached));
             let handed = stretch.and_then(|stretch| stretch.hand_over(&range, &mut taken));

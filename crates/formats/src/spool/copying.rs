@@ -67,7 +67,7 @@ impl Copying {
             ending.outcome = ending.copy.fill(wrapping, choice, &limits, workers, &listener);
         };
         let thread = std::thread::Builder::new().spawn(run);
-        let thread = thread.map_err(|error| Error::io(object.path(), error))?;
+        let thread = thread.map_err(|error| Error::no_thread(object.path(), &error))?;
         Ok(Copying { copy, thread: Some(thread) })
     }
 

@@ -167,6 +167,12 @@ fn level(args: &Convert, codec: Codec) -> Result<Option<i32>> {
     Ok(asked.level)
 }
 
+/// Refuses a compression that is not the wrapping which --to names.
+pub fn check_compression(args: &Convert) -> Result<()> {
+    let Some(Some(codec)) = said(args.writing.to.as_deref()) else { return Ok(()) };
+    Ok(Settings::new(codec, level(args, codec)?).map(drop)?)
+}
+
 /// The document of a conversion.
 pub fn document(job: &BytesJob, outcome: &BytesOutcome) -> Value {
     let begin = json!({

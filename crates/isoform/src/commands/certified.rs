@@ -31,7 +31,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 
 /// Where certificates keep that the types of the source were told by its own certificate.
-const KEY: &str = "typesFrom";
+pub const TYPES_FROM: &str = "typesFrom";
 
 /// How many times the size of a certificate is needed to read it, with room for all else that is held.
 const CERTIFICATE_SHARE: u64 = 32;
@@ -56,7 +56,7 @@ impl Told {
 
     /// Records among the parameters of a certificate that it was followed.
     pub fn record(&self, parameters: &mut Map<String, Value>) {
-        parameters.extend(self.record.iter().map(|record| (KEY.to_owned(), record.clone())));
+        parameters.extend(self.record.iter().map(|record| (TYPES_FROM.to_owned(), record.clone())));
     }
 }
 
@@ -237,7 +237,7 @@ fn within(at: &Path, memory: u64) -> Result<Certificate> {
 pub fn recorded(certificate: &Certificate, at: &Path) -> Result<Option<Arc<Certified>>> {
     let predicate = &certificate.statement().predicate;
     let parameters = &predicate.conversion.parameters;
-    if predicate.content.table().is_none() || !parameters.contains_key(KEY) {
+    if predicate.content.table().is_none() || !parameters.contains_key(TYPES_FROM) {
         return Ok(None);
     }
     let columns = columns_besides(certificate, &partitions::recorded(parameters)?);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ::formats::bytes::names;
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
 use ::formats::image::ImageFormat;
@@ -12,7 +13,7 @@ use ::formats::partition::PathColumn;
 use ::formats::signal::{SignalFormat, is_index};
 use ::formats::text::Mode;
 use ::formats::words::{argument, counted};
-use ::formats::write::{WriteOptions, untold};
+use ::formats::write::WriteOptions;
 use serde_json::json;
 
 use super::kind::Kind;
@@ -195,7 +196,8 @@ fn refuse_within(args: &Convert) -> Result<()> {
 /// of partitions have one that does.
 fn untold_wrapping(args: &Convert, write: &WriteOptions, target: &Path) -> Option<String> {
     let name = target.file_name().filter(|name| *name != "-" && args.writing.partition_by.is_empty())?;
-    let ((codec, ending), name) = (untold(write)?, name.to_string_lossy());
+    let codec = write.around().filter(|_| names::split(target).1.is_none())?.codec;
+    let (codec, ending, name) = (codec.name(), codec.endings().first()?, name.to_string_lossy());
     Some(format!(
         "the target is wrapped in {codec} and its name does not say so, which other programs go by: call it \
          {name}.{ending}"

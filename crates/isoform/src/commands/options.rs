@@ -345,12 +345,10 @@ pub fn named_by_target(args: &Convert) -> Convert {
 
 /// The arguments with a text and its wrapping apart, where the format of the target names both: `csv.xz`.
 pub fn wrapping_apart(mut args: Convert) -> Convert {
-    let Some(to) = args.writing.to.as_deref().filter(|to| media::catalog().named(to).is_none()) else {
-        return args;
-    };
+    let is_apart = |to: &&str| media::catalog().named(to).is_none() && !to.contains('/');
+    let Some(to) = args.writing.to.as_deref().filter(is_apart) else { return args };
     let (name, wrapping) = names::split(Path::new(to));
-    let is_name = !to.contains('/');
-    if is_name && wrapping.is_some() && Format::named(&name).is_ok_and(Format::is_text) {
+    if wrapping.is_some() && Format::named(&name).is_ok_and(Format::is_text) {
         (args.writing.to, args.writing.wrapping) = (Some(name), wrapping);
     }
     args

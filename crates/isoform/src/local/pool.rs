@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, scope};
 
 use crate::failure::{Failure, Result};
 
@@ -21,7 +22,8 @@ struct State<T, F> {
     stopped: bool,
 }
 
-/// Makes results 0 to `count` − 1 on `threads` threads and hands them to `take` in order.
+/// Makes results 0 to `count` − 1 on `threads` threads and hands them to `take` in order. Where the system
+/// gives fewer threads, those do it all, or this one where it gives none.
 ///
 /// # Errors
 /// The error with the lowest index, whatever the threads did; nothing after it is taken.
@@ -46,16 +48,18 @@ pub fn fed_in_order<S: Send, T: Send>(
     let (waiting, outcome) = (BTreeMap::new(), Ok(()));
     let state = State { next: 0, end: None, turn: 0, waiting, take, outcome, stopped: false };
     let (state, feed, moved) = (Mutex::new(state), Mutex::new(feed), Condvar::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                while let Some((index, drawn)) = draw(&state, &moved, &feed, threads.max(1)) {
-                    let guard = Stop { state: &state, moved: &moved, armed: true };
-                    let result = drawn.and_then(|work| make(index, work));
-                    guard.disarm();
-                    put(&state, &moved, index, result);
-                }
-            });
+    let work = || {
+        while let Some((index, drawn)) = draw(&state, &moved, &feed, threads.max(1)) {
+            let guard = Stop { state: &state, moved: &moved, armed: true };
+            let result = drawn.and_then(|work| make(index, work));
+            guard.disarm();
+            put(&state, &moved, index, result);
+        }
+    };
+    scope(|scope| {
+        let given = |_: &usize| Builder::new().spawn_scoped(scope, &work).is_ok();
+        if (0..threads.max(1)).take_while(given).count() == 0 {
+            work();
         }
     });
     let state = state.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -65,17 +69,19 @@ pub fn fed_in_order<S: Send, T: Send>(
     })
 }
 
-/// Does `work` here, and meanwhile `beside` on a thread of its own.
+/// Does `work` here, and meanwhile `beside` on a thread of its own, or after it where the system gives none.
 ///
 /// # Errors
 /// The thread died. Errors of either are in what is given back, so that it is for the caller to say which of
 /// them counts.
 pub fn meanwhile<T: Send, U>(beside: impl FnOnce() -> T + Send, work: impl FnOnce() -> U) -> Result<(T, U)> {
-    std::thread::scope(|scope| {
-        let beside = scope.spawn(beside);
+    let beside = Mutex::new(Some(beside));
+    let begin = || lock(&beside).take().map(|beside| beside());
+    scope(|scope| {
+        let thread = Builder::new().spawn_scoped(scope, begin);
         let done = work();
-        let beside = beside.join().map_err(|_| Failure::bug("a thread beside the work died"))?;
-        Ok((beside, done))
+        let beside = thread.map_or_else(|_| Ok(begin()), |thread| thread.join()).ok().flatten();
+        Ok((beside.ok_or_else(|| Failure::bug("a thread beside the work died"))?, done))
     })
 }
 

@@ -25,16 +25,15 @@ pub(super) fn publish_pair(
     replace: Replace,
     certificate: &[u8],
 ) -> Result<Option<String>> {
-    let only = replace;
-    let replace = replace.is_any();
-    refuse_existing(target, replace)?;
+    let replace = replace.for_now(target);
+    refuse_existing(target, replace.is_any())?;
     // Another may have come meanwhile.
     refuse_unfit(target)?;
     refuse_taken_away(file, path)?;
     let placed = place_certificate(target, replace, certificate)?;
     let certificate_unsynced = sync_directory(target);
-    only.check(target)?;
-    give_name(path, target, replace)?;
+    replace.check_target(target)?;
+    give_name(path, target, replace.is_any())?;
     placed.keep();
     let unsynced = sync_directory(target);
     Ok(certificate_unsynced.or(unsynced))
@@ -109,16 +108,16 @@ impl Drop for PlacedCertificate {
 }
 
 /// Gives the certificate of a target its name, whole or not at all. Only a certificate is replaced by it,
-/// unless all may be.
+/// unless all may be, or the one that was looked at.
 pub(super) fn place_certificate(
     target: &Path,
-    replace: bool,
+    replace: impl Into<Replace>,
     certificate: &[u8],
 ) -> Result<PlacedCertificate> {
-    place_by(Means::ALL, target, replace, certificate)
+    place_by(Means::ALL, target, replace.into(), certificate)
 }
 
-fn place_by(means: Means, target: &Path, replace: bool, certificate: &[u8]) -> Result<PlacedCertificate> {
+fn place_by(means: Means, target: &Path, replace: Replace, certificate: &[u8]) -> Result<PlacedCertificate> {
     let at = certificate_path(target);
     let temporary = beside(&at, NEW_ENDING)?;
     let mut file = create_locked(&temporary, &at)?;
@@ -138,22 +137,33 @@ fn place_by(means: Means, target: &Path, replace: bool, certificate: &[u8]) -> R
 /// temporary then, or one of its own where names cannot be exchanged. What must not be replaced keeps its
 /// name, so that it is never under that of a temporary, which the next run would remove; what was put there
 /// meanwhile is looked at once more where nobody puts another in its place, and gets its name back.
-fn name_certificate(means: Means, temporary: &Path, target: &Path, replace: bool) -> Result<Option<Former>> {
+fn name_certificate(
+    means: Means,
+    temporary: &Path,
+    target: &Path,
+    replace: Replace,
+) -> Result<Option<Former>> {
     let at = &certificate_path(target);
+    let refuse = |found: &Path| {
+        let foreign = || refuse_foreign(target, found, replace.is_any());
+        replace.check_certificate(target, found).and_then(|()| foreign())
+    };
+    // Where one was looked at, nothing in its place is another state of it.
+    replace.check_certificate(target, at)?;
     match means.give_name(temporary, at, false) {
-        Err(Failure::Exists(_)) => refuse_foreign(target, at, replace)?,
+        Err(Failure::Exists(_)) => refuse(at)?,
         named => return named.map(|()| None),
     }
     let failed = |error: std::io::Error| Failure::io(at, error);
     if means.exchange(temporary, at).map_err(failed)? {
-        return match refuse_foreign(target, temporary, replace).and_then(|()| Former::at(temporary)) {
+        return match refuse(temporary).and_then(|()| Former::at(temporary)) {
             Ok(former) => Ok(Some(former)),
             Err(foreign) => means.exchange(temporary, at).map_err(failed).and(Err(foreign)),
         };
     }
     let aside = &beside(target, FORMER_ENDING)?;
     std::fs::rename(at, aside).map_err(failed)?;
-    let named = refuse_foreign(target, aside, replace)
+    let named = refuse(aside)
         .and_then(|()| Former::at(aside))
         .and_then(|former| means.give_name(temporary, at, false).map(|()| former));
     match named {
@@ -288,7 +298,7 @@ mod tests {
             let target = dir.path().join("out");
             let certificate = certificate_path(&target);
             let names = || std::fs::read_dir(dir.path()).unwrap().count();
-            let place = |replace, text: &str| place_by(means, &target, replace, text.as_bytes());
+            let place = |replace: bool, text: &str| place_by(means, &target, replace.into(), text.as_bytes());
             drop(place(false, "first").unwrap());
             assert_eq!(names(), 0, "{means:?}");
             place(false, "first").unwrap().keep();
@@ -302,6 +312,27 @@ mod tests {
             // What is no certificate keeps its name and its place.
             assert!(matches!(place(false, "third"), Err(Failure::NoCertificate(_))), "{means:?}");
             assert!(read(&certificate) == "second" && names() == 1, "{means:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_was_looked_at_is_replaced_on_every_file_system() {
+        for means in [Means::ALL, Means::LINKS, Means::RENAMES] {
+            let dir = tempfile::tempdir().unwrap();
+            let target = dir.path().join("out");
+            let certificate = certificate_path(&target);
+            let names = || std::fs::read_dir(dir.path()).unwrap().count();
+            std::fs::write(&target, "old").unwrap();
+            std::fs::write(&certificate, "first").unwrap();
+            let replace = Replace::only(&target).unwrap();
+            let place = |text: &str| place_by(means, &target, replace, text.as_bytes());
+            place("second").unwrap().keep();
+            assert!(read(&certificate) == "second" && names() == 2, "{means:?}");
+            // Another state of it stays, and so does its absence.
+            assert!(matches!(place("third"), Err(Failure::Stale(at, _)) if at == target), "{means:?}");
+            assert!(read(&certificate) == "second" && names() == 2, "{means:?}");
+            std::fs::remove_file(&certificate).unwrap();
+            assert!(matches!(place("third"), Err(Failure::Stale(..))) && names() == 1, "{means:?}");
         }
     }
 

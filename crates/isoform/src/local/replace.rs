@@ -1,20 +1,26 @@
-//! Provides what may be in the place of a target, and be replaced by it.
+//! Provides what may be in the place of a target and of its certificate, and be replaced by these.
 
 use std::path::Path;
 
 use formats::file::Stamp;
 
+use super::staging::certificate_path;
 use crate::failure::{Failure, Result};
 
-/// What may be in the place of a target.
+/// What may be in the place of a target and of its certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replace {
-    /// Nothing at all.
+    /// Nothing at all, but for another certificate of the same bytes.
     Nothing,
     /// Any file.
     Anything,
-    /// This state of one file, which was looked at: what somebody made of it since stays.
-    Only(Stamp),
+    /// These states of two files, which were looked at: what somebody made of either since stays.
+    Only {
+        /// That of the target.
+        target: Stamp,
+        /// That of its certificate.
+        certificate: Stamp,
+    },
 }
 
 impl From<bool> for Replace {
@@ -24,10 +30,11 @@ impl From<bool> for Replace {
 }
 
 impl Replace {
-    /// Only what has this name now, as it is.
-    pub fn only(path: &Path) -> Result<Self> {
-        let found = path.symlink_metadata().map_err(|error| Failure::io(path, error))?;
-        Ok(Replace::Only(Stamp::of(&found)))
+    /// Only what has the names of a target and of its certificate now, as it is.
+    pub fn only(target: &Path) -> Result<Self> {
+        let certificate = certificate_path(target);
+        let found = |path: &Path| stamp(path).map_err(|error| Failure::io(path, error));
+        Ok(Replace::Only { target: found(target)?, certificate: found(&certificate)? })
     }
 
     /// Whether something may be in the place.
@@ -35,16 +42,42 @@ impl Replace {
         self != Replace::Nothing
     }
 
-    /// Fails where another state of a file has the name now.
-    pub fn check(self, target: &Path) -> Result<()> {
+    /// The same, and nothing where the one target that may be replaced is gone.
+    pub(super) fn for_now(self, target: &Path) -> Self {
         match self {
-            Replace::Only(_) if Replace::only(target).ok() != Some(self) => {
-                let why = "it was changed while its source was converted again".to_owned();
-                Err(Failure::Stale(target.to_owned(), why))
-            }
-            _ => Ok(()),
+            Replace::Only { .. } if target.symlink_metadata().is_err() => Replace::Nothing,
+            other => other,
         }
     }
+
+    /// Fails where another state of a file has the target's name now, or none has.
+    pub(super) fn check_target(self, target: &Path) -> Result<()> {
+        let Replace::Only { target: only, .. } = self else { return Ok(()) };
+        match stamp(target) {
+            Ok(found) if found == only => Ok(()),
+            Ok(_) => Err(changed(target, "it was changed")),
+            Err(_) => Err(Failure::WithoutTarget(certificate_path(target))),
+        }
+    }
+
+    /// Fails where another state of a file, or none, is `found` in the place of the target's certificate, or
+    /// was and has this name now.
+    pub(super) fn check_certificate(self, target: &Path, found: &Path) -> Result<()> {
+        let Replace::Only { certificate: only, .. } = self else { return Ok(()) };
+        let is_moved = found != certificate_path(target);
+        match stamp(found) {
+            Ok(found) if found == only || is_moved && found.is_but_for_its_name(&only) => Ok(()),
+            _ => Err(changed(target, "its certificate was changed or removed")),
+        }
+    }
+}
+
+fn stamp(path: &Path) -> std::io::Result<Stamp> {
+    path.symlink_metadata().map(|found| Stamp::of(&found))
+}
+
+fn changed(target: &Path, what: &str) -> Failure {
+    Failure::Stale(target.to_owned(), format!("{what} while its source was converted again"))
 }
 
 #[cfg(test)]
@@ -52,27 +85,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_state_that_was_looked_at_is_replaced() {
+    fn only_the_states_that_were_looked_at_are_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, other) = (dir.path().join("a"), dir.path().join("b"));
-        let refused =
-            |replace: Replace| matches!(replace.check(&path), Err(Failure::Stale(at, _)) if at == path);
-        std::fs::write(&path, "12").unwrap();
-        let replace = Replace::only(&path).unwrap();
-        replace.check(&path).unwrap();
-        // As many bytes at the same time of writing, and another file of the same bytes. A time of change is
-        // that of a tick of the system at worst.
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        let written = path.metadata().unwrap().modified().unwrap();
-        std::fs::write(&path, "34").unwrap();
-        std::fs::File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
-        assert!(refused(replace));
-        let replace = Replace::only(&path).unwrap();
-        std::fs::write(&other, "34").unwrap();
-        std::fs::rename(&other, &path).unwrap();
-        assert!(refused(replace));
-        std::fs::remove_file(&path).unwrap();
-        assert!(refused(replace));
-        Replace::Anything.check(&path).unwrap();
+        let (target, other) = (dir.path().join("a"), dir.path().join("b"));
+        let certificate = certificate_path(&target);
+        let checks = [
+            (&target, (|replace, target| replace.check_target(target)) as fn(Replace, &Path) -> Result<()>),
+            (&certificate, |replace, target| replace.check_certificate(target, &certificate_path(target))),
+        ];
+        for (path, check) in checks {
+            let stale = |replace| matches!(check(replace, &target), Err(Failure::Stale(..)));
+            std::fs::write(&target, "12").unwrap();
+            std::fs::write(&certificate, "12").unwrap();
+            let replace = Replace::only(&target).unwrap();
+            check(replace, &target).unwrap();
+            // As many bytes at the same time of writing, and another file of the same bytes. Systems tell times
+            // apart that lie 10 ms from each other.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let written = path.metadata().unwrap().modified().unwrap();
+            std::fs::write(path, "34").unwrap();
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(written).unwrap();
+            assert!(stale(replace));
+            let replace = Replace::only(&target).unwrap();
+            std::fs::write(&other, "34").unwrap();
+            std::fs::rename(&other, path).unwrap();
+            assert!(stale(replace));
+            std::fs::remove_file(path).unwrap();
+            assert!(check(replace, &target).is_err());
+            check(Replace::Anything, &target).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_gone_is_not_said_to_be_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a");
+        let certificate = certificate_path(&target);
+        std::fs::write(&target, "1").unwrap();
+        std::fs::write(&certificate, "{}").unwrap();
+        let replace = Replace::only(&target).unwrap();
+        assert_eq!(replace.for_now(&target), replace);
+        std::fs::remove_file(&target).unwrap();
+        assert_eq!(replace.for_now(&target), Replace::Nothing);
+        assert_eq!(Replace::Anything.for_now(&target), Replace::Anything);
+        let refused = replace.check_target(&target);
+        assert!(matches!(refused, Err(Failure::WithoutTarget(at)) if at == certificate));
     }
 }

@@ -6,11 +6,13 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use coherence::certificate;
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::verified::Records;
+use formats::Error;
 use formats::concat::{ConcatOptions, Input, open_many};
 use formats::file::ObjectFile;
 use formats::media::MediaType;
@@ -244,8 +246,8 @@ pub fn file(path: &Path, spool_dir: &Path, progress: &Progress) -> Result<(Arc<O
     }
     let name = path.to_owned();
     let blocks = match stdin {
-        true => read_ahead(move || Ok(std::io::stdin())),
-        false => read_ahead(move || File::open(&name)),
+        true => read_ahead(path, move || Ok(std::io::stdin()))?,
+        false => read_ahead(path, move || File::open(&name))?,
     };
     let copy = spool(path, &blocks, stdin, spool_dir, progress)?;
     Ok((Arc::new(ObjectFile::from_file(copy, path)?), true))
@@ -259,7 +261,8 @@ pub fn opened(path: &Path) -> Result<File> {
     }
     let (sender, receiver) = sync_channel(1);
     let name = path.to_owned();
-    std::thread::spawn(move || sender.send(File::open(name)));
+    let thread = Builder::new().spawn(move || sender.send(File::open(name)));
+    thread.map_err(|error| Error::no_thread(path, &error))?;
     match receiver.recv_timeout(PIPE_PATIENCE) {
         Ok(file) => file.map_err(failed),
         Err(_) => Err(unwritten(path)),
@@ -278,10 +281,11 @@ fn unwritten(path: &Path) -> Failure {
 /// Opens and reads a stream on a thread of its own, since neither can be interrupted. The thread ends with
 /// the stream, or with the program.
 fn read_ahead<R: Read>(
+    path: &Path,
     open: impl FnOnce() -> std::io::Result<R> + Send + 'static,
-) -> Receiver<std::io::Result<Vec<u8>>> {
+) -> Result<Receiver<std::io::Result<Vec<u8>>>> {
     let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
-    std::thread::spawn(move || {
+    let thread = Builder::new().spawn(move || {
         let read = open().and_then(|stream| {
             // An empty block says that the stream is open.
             let _ = sender.send(Ok(Vec::new()));
@@ -291,7 +295,8 @@ fn read_ahead<R: Read>(
             let _ = sender.send(Err(error));
         }
     });
-    receiver
+    thread.map_err(|error| Error::no_thread(path, &error))?;
+    Ok(receiver)
 }
 
 fn read_all(mut stream: impl Read, to: &SyncSender<std::io::Result<Vec<u8>>>) -> std::io::Result<()> {
@@ -328,7 +333,7 @@ fn spool(
 /// Reads a pipe that a person named, and may be interrupted; one that nobody writes to is given up.
 pub fn read_pipe(path: &Path, progress: &Progress, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let name = path.to_owned();
-    each_block(path, &read_ahead(move || File::open(&name)), false, progress, take)
+    each_block(path, &read_ahead(path, move || File::open(&name))?, false, progress, take)
 }
 
 /// Hands over the blocks of a stream as they come; until it is open, it is waited for only so long.

@@ -286,7 +286,8 @@ impl Staging {
         if self.untaken >= TAKEN_BYTES && self.taking.as_ref().is_none_or(JoinHandle::is_finished) {
             self.taken()?;
             let file = self.file.try_clone().map_err(|error| Failure::io(&self.path, error))?;
-            self.taking = Some(std::thread::spawn(move || file.sync_data()));
+            // Where the system gives no thread, all is waited for in the end.
+            self.taking = std::thread::Builder::new().spawn(move || file.sync_data()).ok();
             self.untaken = 0;
         }
         Ok(())
@@ -366,7 +367,8 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if self.keep {
-            // The thread holds the lock too, and tells whether there is something to keep.
+            // The thread holds the lock of what stays, and tells whether there is something to keep. For what is
+            // removed nobody waits until it is on the disk.
             let _ = self.taken();
         }
         // From nothing no later run goes on.

@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use ::formats::file::ObjectFile;
 use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
+use ::formats::write::check_compression;
 use coherence::certificate::Verdict;
 use coherence::digest::ObjectDigest;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value};
 
+use super::certified::TYPES_FROM;
 use super::kind::Kind;
 use super::sources::{self, Look, Made, Sources, Wanted};
 use super::{album, bytes, convert, image, options, partitions, signal};
@@ -26,7 +28,7 @@ use crate::local::directories::{Directories, settled};
 use crate::local::effective::{FROM_TARGET, asked};
 use crate::local::memory::parse_size;
 use crate::local::replace::Replace;
-use crate::local::seal::{SOURCES, refuse_foreign_certificate};
+use crate::local::seal::{SOURCES, refuse_foreign_certificate, refuse_own_source};
 use crate::local::staging::{certificate_path, refuse_no_directory};
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
@@ -196,15 +198,7 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let look = Look { made: Made::In(dir), wanted, keyed: true };
     let mut sources = sources::all(&args.paths, args.sources_from.as_deref(), look)?;
     let paths = sources::paths(&sources.found);
-    match (&args.writing.to, wanted) {
-        (_, Wanted::All) => args.typed.check_bytes()?,
-        (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays()?,
-        (Some(to), Wanted::Tables) => {
-            args.typed.check_target(Format::named(to)?)?;
-            args.typed.check_files(&paths, args.reading.from.as_deref().map(Format::named).transpose()?)?;
-        }
-        (None, _) => {}
-    }
+    check_typed(args, wanted, &paths)?;
     let Targets { pairs, clashes, again } = targets::targets(args, dir, &sources.found)?;
     sources.pass_over(pairs.iter().map(|(_, target)| target.as_path()));
     let mut notes = sources.notes_of_data();
@@ -216,6 +210,25 @@ pub fn batch(args: &Convert) -> Result<Batch> {
         Batch { dir: dir.clone(), pairs, clashes, clashes_replaced, left_out: sources.left_out, notes };
     batch.directories().into_iter().try_for_each(|dir| refuse_no_directory(dir, "--out-dir"))?;
     Ok(batch)
+}
+
+/// Refuses an option that was typed and is about none of the sources and targets.
+fn check_typed(args: &Convert, wanted: Wanted, sources: &[PathBuf]) -> Result<()> {
+    match (&args.writing.to, wanted) {
+        (_, Wanted::All) => {
+            args.typed.check_bytes()?;
+            bytes::check_compression(args)
+        }
+        (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays(),
+        (Some(to), Wanted::Tables) => {
+            args.typed.check_target(Format::named(to)?)?;
+            if args.typed.has("compression") {
+                check_compression(&options::writing(&args.writing, Path::new("-"))?)?;
+            }
+            args.typed.check_files(sources, args.reading.from.as_deref().map(Format::named).transpose()?)
+        }
+        (None, _) => Ok(()),
+    }
 }
 
 /// The same for one source of many: [`batch`] has refused what is about none of them, and what is about
@@ -276,6 +289,7 @@ pub fn before(
     target: &Path,
     progress: &Progress,
 ) -> Result<Before> {
+    refuse_own_source(source.0, target)?;
     if target.symlink_metadata().is_err() {
         return refuse_foreign_certificate(target, args.force).map(|()| Before::Free);
     }
@@ -301,6 +315,7 @@ fn still_verified(
     if at.symlink_metadata().is_err() {
         return Ok(Err("it has no certificate".into()));
     }
+    let replace = Replace::only(target)?;
     let certificate = match read_certificate(&at, None) {
         Ok(certificate) => certificate,
         Err(failure) => return Ok(Err(format!("its certificate does not hold ({failure})"))),
@@ -313,7 +328,6 @@ fn still_verified(
     let mut recorded = asked(&predicate.conversion.parameters);
     // A key that cannot be used is told where it is to sign.
     let is_own = keys::own_key_id().ok().flatten().as_ref() == Some(certificate.key_id());
-    let leads_here = relative::leads_to(&predicate.conversion.parameters, "", source, target);
     // What the steps did follows from the options.
     recorded.remove(STEPS);
     // The source is compared by its bytes, from wherever its path was typed.
@@ -325,10 +339,11 @@ fn still_verified(
     if certificate.verdict() == Verdict::Exact && !recorded.contains_key("drop") {
         wanted.remove("drop");
     }
+    // What a certificate beside the source told is no option, and was of the state that the source had.
+    let told_types = recorded.remove(TYPES_FROM) == wanted.remove(TYPES_FROM);
     if recorded != wanted {
         return Ok(Err("it was made with other options".into()));
     }
-    let replace = Replace::only(target)?;
     let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);
     let [recorded] = predicate.source.as_slice() else { return Ok(Err("it has several sources".into())) };
     progress.begin(Stage::Checking, 0, 0);
@@ -337,23 +352,20 @@ fn still_verified(
     if !matches!(certificate.statement().subject.as_slice(), [only] if is_made(&only.digest)) {
         return Ok(Err("its bytes are not those of its certificate".into()));
     }
-    let changed = || match (leads_here, is_own) {
-        (true, true) => Ok(Ok(Before::Outdated(replace))),
-        (true, false) => Ok(Err("it is of an earlier state of the source, and another key signed it".into())),
-        (false, _) if predicate.conversion.parameters.contains_key(FROM_TARGET) => {
-            Ok(Err("it was made of another source".into()))
-        }
-        (false, _) => {
-            Ok(Err("its certificate tells another state of a source and not where that lies".into()))
-        }
+    let changed = || {
+        outdated(&predicate.conversion.parameters, (source, target), is_own)
+            .map_or(Ok(Before::Outdated(replace)), |why| Err(why.into()))
     };
     // Bytes of another size need no digest to be others.
     if recorded.size != file.len().to_string() {
-        return changed();
+        return Ok(changed());
     }
     let from = object.map_or_else(|| hash_object(&file, progress), Ok)?;
     if recorded.digest != (&from).into() {
-        return changed();
+        return Ok(changed());
+    }
+    if !told_types {
+        return Ok(Err("the certificate beside the source told other types when it was made".into()));
     }
     let rows = match &predicate.content {
         Content::Table(table) | Content::Partitioned(table) => table.rows.parse().ok(),
@@ -361,4 +373,21 @@ fn still_verified(
     };
     let (verdict, sizes) = (certificate.verdict().name(), (from.size, to.size));
     Ok(Ok(Before::Done(Told { verdict, rows, sizes, document: Value::Null, words: Vec::new() })))
+}
+
+/// Why a target that was made of other bytes than its source has now is not replaced, if it is not: it must
+/// be of an earlier state of this very source, and our own.
+fn outdated(
+    made: &Map<String, Value>,
+    (source, target): (&Path, &Path),
+    is_own: bool,
+) -> Option<&'static str> {
+    match (relative::leads_to(made, "", source, target), made.contains_key(FROM_TARGET)) {
+        (true, _) if is_own => None,
+        (true, _) => Some("it is of an earlier state of the source, and another key signed it"),
+        (false, true) => Some("it was made of another source"),
+        (false, false) => {
+            Some("it is of other bytes than the source has, and does not tell where its source lies")
+        }
+    }
 }
