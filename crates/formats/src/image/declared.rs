@@ -76,6 +76,18 @@ impl Declared {
         }
     }
 
+    /// What of it an array does not hold, which has the samples of an image and nothing else.
+    pub fn not_in_arrays(&self) -> String {
+        match self {
+            Self::Gray(..) => format!("{self}: an array has the shades as samples from 0 to 255"),
+            Self::Palette(palette) => format!(
+                "{self}: an array has the colours of pixels, and not their numbers in the palette, such as the \
+                 labels of a mask{}",
+                palette.lost()
+            ),
+        }
+    }
+
     /// Bytes that it takes beside the samples.
     pub(super) fn bytes(&self) -> u64 {
         match self {
@@ -83,6 +95,24 @@ impl Declared {
             Self::Gray(..) => 0,
         }
     }
+}
+
+impl Palette {
+    /// What samples do not tell of it, besides its order.
+    fn lost(&self) -> String {
+        let mut lost = String::new();
+        if !self.numbers.is_empty() {
+            lost.push_str("; pixels of equal colours lose the numbers that told them apart");
+        }
+        if let Some(hidden) = self.hidden {
+            lost.push_str(&format!("; its transparent colour, {}, is black", in_hex(hidden)));
+        }
+        lost
+    }
+}
+
+fn in_hex([r, g, b]: [u8; 3]) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 /// The numbers of pixels, where some pixel has another than the first that these colours have for its colour;
@@ -142,18 +172,17 @@ pub fn not_kept(image: &Image, format: ImageFormat) -> Option<String> {
         _ => false,
     };
     match declared {
-        Declared::Palette(Palette { hidden: Some([r, g, b]), .. })
+        Declared::Palette(Palette { hidden: Some(hidden), .. })
             if is_packed && format != ImageFormat::Gif =>
         {
-            let hidden = format!("#{r:02x}{g:02x}{b:02x}");
-            Some(format!("{declared}: its transparent colour, {hidden}, is black in {name}"))
+            Some(format!("{declared}: its transparent colour, {}, is black in {name}", in_hex(*hidden)))
         }
         _ if is_packed => None,
         _ => {
             let (samples, channels) = (image.sample, image.channels.name());
-            let lost = match declared.bytes() {
-                0 => "",
-                _ => "; pixels of equal colours lose the numbers that told them apart",
+            let lost = match declared {
+                Declared::Palette(palette) => palette.lost(),
+                Declared::Gray(..) => String::new(),
             };
             let written = format!("written in {name} as {channels} {samples}, which holds the same colours");
             Some(format!("{declared}: {written}{lost}"))
