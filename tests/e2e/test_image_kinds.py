@@ -201,9 +201,10 @@ def test_differing_attributes_are_told_alone(isoform, tmp_path):
     assert differs("once.png", "twice.png") == differs("twice.png", "once.png") == ["text:Title"]
 
 
-@pytest.mark.parametrize("target", ["dropped.webp", "kept.png", "halves.png"])
+@pytest.mark.parametrize("target", ["dropped.webp", "kept.png", "halves.png", "tiles.jpg"])
 def test_certificates_of_earlier_rules_hold(isoform, tmp_path, target):
-    """Of before a density went into Exif data, or out of them, and before halves were compared as f64."""
+    """Of before a density went into Exif data, or out of them, before halves were compared as f64, and before what a
+    black tile may be off by was told per sample."""
     shutil.copytree(harness.ROOT / "testdata" / "certificates", tmp_path / "old")
     assert "decoded again" in isoform("verify", tmp_path / "old" / target).expect(0).out
 

@@ -205,7 +205,54 @@ def test_what_a_target_has_no_layout_for_is_named(isoform, tmp_path):
     # Samples that have become others are no palette any more.
     isoform("convert", source, tmp_path / "lossy.jpg", "--within", "psnr=30").expect(0)
     isoform("convert", source, tmp_path / "back.png", "--via", "jpeg", "--within", "psnr=20").expect(0)
-    assert header(tmp_path / "back.png") == (8, 2)
+    assert header(tmp_path / "back.png") == (8, 2) and style(tmp_path / "back.png")["declaredKept"] is False
+
+
+def into_array(isoform, source, made, told, *more):
+    """Makes an array of an image and asks that plan, note and certificate name what is not kept of its layout."""
+    assert told in isoform("plan", source, made, *more).expect(0).out
+    run = isoform("--json", "convert", source, made, *more).expect(0).json()
+    assert run["verdict"] == "EXACT" and sum(told in note for note in run["notes"]) == 1
+    assert told.startswith(style(made)["declared"] + ": ") and style(made)["declaredKept"] is False
+    isoform("verify", made, "--source", source).expect(0)
+
+
+@pytest.mark.parametrize("target", ["npy", "npz", "safetensors", "gguf"])
+def test_what_an_array_does_not_hold_of_an_image_is_named(isoform, tmp_path, target):
+    mask, equal, grey, hidden = (tmp_path / f"{name}.{kind}" for name, kind in [("mask", "png"), ("equal", "png"), ("grey", "png"), ("hidden", "gif")])
+    made = lambda source: source.with_name(f"{source.name}.{target}")
+    labels = LETTERS.integers(0, 4, (12, 12))
+    not_numbers = "an array has the colours of pixels, and not their numbers in the palette, such as the labels of a mask"
+    png(mask, labels, 2, 3, (b"PLTE", bytes(range(12))))
+    into_array(isoform, mask, made(mask), f"a palette of 4 colours, 2 bits a pixel: {not_numbers}")
+    png(equal, labels, 2, 3, (b"PLTE", bytes([7] * 12)))
+    lost = "; pixels of equal colours lose the numbers that told them apart"
+    into_array(isoform, equal, made(equal), f"a palette of 4 colours, 2 bits a pixel: {not_numbers}{lost}")
+    png(grey, labels, 2, 0, (b"tRNS", bytes([0, 1])))
+    shades = "an array has the shades as samples from 0 to 255"
+    into_array(isoform, grey, made(grey), f"grey of 2 bits, of which shade 1 is transparent: {shades}")
+    image = Image.fromarray(labels.astype(np.uint8), "P")
+    image.putpalette([1, 2, 3, 38, 219, 186, 7, 8, 9, 10, 11, 12])
+    image.save(hidden, transparency=1, optimize=False)
+    into_array(isoform, hidden, made(hidden), f"a palette of 4 colours, 2 bits a pixel: {not_numbers}; its transparent colour, #26dbba, is black")
+    whole = tmp_path / "whole.png"
+    Image.fromarray(labels.astype(np.uint8)).save(whole)
+    assert isoform("--json", "convert", whole, made(whole)).expect(0).json()["notes"] == [] and "declared" not in style(made(whole))
+
+
+def test_what_is_lost_of_a_layout_on_the_way_is_not_certified_as_kept(isoform, tmp_path):
+    source = tmp_path / "x.png"
+    png(source, LETTERS.integers(0, 3, (12, 12)), 2, 3, (b"PLTE", bytes([7] * 9)))
+    told = "pixels of equal colours lose the numbers that told them apart"
+    for via, target in [("qoi", "a.png"), ("npy", "b.png"), ("npz,npy", "c.png"), ("npy,qoi", "d.webp"), ("qoi", "e.npy"), ("npz", "f.npy"), ("gif", "g.npy")]:
+        run = isoform("--json", "convert", source, tmp_path / target, "--via", via).expect(0).json()
+        assert any(told in note for note in run["notes"]), (via, target)
+        assert len(set(run["notes"])) == len(run["notes"]), (via, run["notes"])
+        assert style(tmp_path / target)["declaredKept"] is False, (via, target)
+        isoform("verify", tmp_path / target, "--source", source).expect(0)
+    assert header(tmp_path / "a.png") == header(tmp_path / "b.png") == (8, 2)
+    isoform("convert", source, tmp_path / "kept.png", "--via", "gif").expect(0)
+    assert header(tmp_path / "kept.png") == (2, 3) and style(tmp_path / "kept.png")["declaredKept"] is True
 
 
 def test_the_space_of_comparison_is_told(isoform, tmp_path):

@@ -139,7 +139,16 @@ def test_verify_finds_tiles_that_are_not_as_certified(isoform, tmp_path):
         other = json.loads(json.dumps(said))
         change(other["predicate"]["distortion"])
         harness.sign(isoform, at, other)
-        assert why in isoform("verify", made, "--source", source).expect(4).err
+        told = isoform("verify", made, "--source", source).expect(4).err
+        assert f"{made}: " in told and why in told
+    # What a later version may bound is not passed over.
+    for gate in [{"name": "part-median", "limit": "1"}, {"name": "part-absolute", "limit": "one"}]:
+        other = json.loads(json.dumps(said))
+        other["predicate"]["distortion"]["gates"].append(gate)
+        other["predicate"]["conversion"]["tool"]["version"] = "7.0"
+        harness.sign(isoform, at, other)
+        told = isoform("verify", made, "--source", source).expect(1).err
+        assert f"{made}: " in told and gate["name"] in told and "verify with isoform 7.0, which made it" in told
     # Certificates from before have no tiles.
     del said["predicate"]["distortion"]["pieces"]
     harness.sign(isoform, at, said)

@@ -153,6 +153,53 @@ def test_a_text_that_was_changed_is_found(isoform, table, tmp_path, harm):
     assert "k=b/part-0.csv" in isoform("verify", target).expect(4).err
 
 
+def moved_by(places, path=0, row=0, place=0):
+    return {f"{at}{'x' * path}": [[a + row, b + place] for a, b in pairs] for at, pairs in places.items()}
+
+
+@pytest.mark.parametrize("to", ["csv", "jsonl", "parquet"])
+def test_a_certificate_that_tells_of_other_rows_is_found(isoform, table, tmp_path, to):
+    target, at = tmp_path / "out", harness.certificate_of(tmp_path / "out")
+    isoform("convert", table, target, "--to", to, "--partition-by", "k").expect(0)
+    honest = harness.statement(at)
+    places = honest["predicate"]["conversion"]["parameters"]["rowsOfExceptions"]
+    fewer = {path: pairs[1:] for path, pairs in places.items()}
+    for other in [moved_by(places, place=1), moved_by(places, row=1), moved_by(places, path=1), fewer, None]:
+        said = json.loads(json.dumps(honest))
+        parameters = said["predicate"]["conversion"]["parameters"]
+        parameters.pop("rowsOfExceptions")
+        if other is not None:
+            parameters["rowsOfExceptions"] = other
+        harness.sign(isoform, at, said)
+        told = isoform("verify", target, "--source", table).expect(4).err
+        if to == "csv":
+            assert "its content is not the one that was certified" in told or "rowsOfExceptions" in told, other
+        else:
+            assert f"{at}: rowsOfExceptions tells of other rows than those in which the exceptions of {table} stand" in told, other
+
+
+@pytest.mark.parametrize("record", [[], {"k=a": [["7", 0]]}, {"k=a": [[7, 0], [9, 0]]}, "k=a", 7])
+def test_a_record_of_rows_that_is_none_is_told_of_the_certificate(isoform, table, tmp_path, record):
+    target, at = tmp_path / "out", harness.certificate_of(tmp_path / "out")
+    isoform("convert", table, target, "--to", "jsonl", "--partition-by", "k").expect(0)
+    said = harness.statement(at)
+    said["predicate"]["conversion"]["parameters"]["rowsOfExceptions"] = record
+    harness.sign(isoform, at, said)
+    told = isoform("verify", target).expect(9).err
+    assert f"{at}: malformed certificate: rowsOfExceptions is " in told and "convert the source again" in told
+    done = isoform("convert", target, tmp_path / "back.csv", "--json").expect(0).json()
+    assert any(f"{at}: rowsOfExceptions is " in note and "types were found by the values" in note for note in done["notes"])
+
+
+def test_a_style_that_a_target_does_not_have_is_no_fault_of_the_command(isoform, table, tmp_path):
+    target, at = tmp_path / "out.csv", harness.certificate_of(tmp_path / "out.csv")
+    isoform("convert", table, target).expect(0)
+    said = harness.statement(at)
+    said["predicate"]["content"]["typeMap"][2]["style"]["field"]["style"]["exceptions"].pop(0)
+    harness.sign(isoform, at, said)
+    assert f"{target}: its content is not the one that was certified" in isoform("verify", target).expect(4).err
+
+
 def test_others_read_the_values(isoform, table, tmp_path):
     target = tmp_path / "out"
     isoform("convert", table, target, "--to", "parquet", "--partition-by", "k").expect(0)

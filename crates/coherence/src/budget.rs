@@ -26,6 +26,9 @@ pub struct Budget {
     /// A part within this root mean square error passes its floor whatever its norm: the companion for silent
     /// or black parts.
     pub part_absolute: f64,
+    /// A part within this distance passes its floor too, however few values it has. No conversion asks for
+    /// that; certificates of earlier versions state it.
+    pub part_distance: f64,
 }
 
 /// A budget that was exceeded, or evidence that has no distance.
@@ -142,11 +145,11 @@ impl Sums {
 
 impl Budget {
     /// Nothing may differ.
-    pub const ZERO: Self = Self { whole: Bound::ZERO, part: Bound::ZERO, part_absolute: 0.0 };
+    pub const ZERO: Self = Self::within(Bound::ZERO);
 
     /// The same bound for the whole and for every part.
-    pub fn within(bound: Bound) -> Self {
-        Self { whole: bound, part: bound, part_absolute: 0.0 }
+    pub const fn within(bound: Bound) -> Self {
+        Self { whole: bound, part: bound, part_absolute: 0.0, part_distance: 0.0 }
     }
 
     /// How much of its bounds a block of one part uses up, by the tighter one: 0 where nothing moved, 1 where
@@ -166,7 +169,7 @@ impl Budget {
     fn floor_of(&self, sums: &Sums) -> Floor {
         let (measure, found, allowed) = self.part.read(sums);
         let distance = sums.d_squared.sqrt();
-        let absolute = (self.part_absolute.powi(2) * sums.values as f64).sqrt();
+        let absolute = (self.part_absolute.powi(2) * sums.values as f64).sqrt().max(self.part_distance);
         // No distance excuses what a bound on single values calls infinitely far.
         let excused = found < f64::INFINITY && distance <= absolute;
         let holds = found <= allowed || excused;

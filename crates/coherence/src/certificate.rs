@@ -354,6 +354,9 @@ fn gates(facts: &Facts) -> Result<Vec<Gate>, BuildError> {
     if budget.part_absolute > 0.0 {
         gates.push(plain("part-absolute-rmse".to_owned(), budget.part_absolute));
     }
+    if budget.part_distance > 0.0 {
+        gates.push(plain("part-absolute".to_owned(), budget.part_distance));
+    }
     for measured in &facts.gates {
         let (name, found, limit) = (measured.gate.measure.name(), measured.found, measured.gate.limit);
         if !measured.holds() {

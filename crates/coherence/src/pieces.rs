@@ -189,8 +189,7 @@ impl Pieces {
 
     /// Checks the bound on the whole and the floor of every piece; the piece that misses it most is named.
     pub fn check(&self, budget: &Budget) -> Result<(), OverBudget> {
-        let ours = (self.budget.part, self.budget.part_absolute);
-        if ours != (budget.part, budget.part_absolute) {
+        if (Budget { whole: budget.whole, ..self.budget }) != *budget {
             return Err(OverBudget::OtherFloor);
         }
         if let Some(Piece { index, floor, .. }) = self.strained.filter(|piece| !piece.floor.holds) {

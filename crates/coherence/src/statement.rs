@@ -5,6 +5,8 @@
 
 use crate::budget::{Bound, Budget};
 use crate::digest::{Digest, ObjectDigest};
+use crate::dsse::Malformed;
+use crate::gate::Measure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -326,20 +328,35 @@ pub struct Distortion {
 }
 
 impl Distortion {
-    /// The bounds that were checked, with the companion of that on the parts; `None` where one is missing or
-    /// is no number.
-    pub fn budget(&self) -> Option<Budget> {
-        let limit = |name: String| {
-            let gate = self.gates.iter().find(|gate| gate.name == name)?;
-            gate.limit.parse::<f64>().ok()
-        };
-        let bound = |name: &str| {
-            let kinds =
-                [("", Bound::Rate as fn(f64) -> Bound), ("-rmse", Bound::Rmse), ("-max-abs", Bound::MaxAbs)];
-            kinds.into_iter().find_map(|(kind, bound)| Some(bound(limit(format!("{name}{kind}"))?)))
-        };
-        let part_absolute = limit("part-absolute-rmse".to_owned()).unwrap_or(0.0);
-        Some(Budget { whole: bound("whole")?, part: bound("part")?, part_absolute })
+    /// The bounds that were checked, with the companions of that on the parts.
+    ///
+    /// # Errors
+    /// A gate of a name that is not known here, which may be a bound of a later version; or a limit that is no
+    /// number; or no bound on the whole, or none on the parts.
+    pub fn budget(&self) -> Result<Budget, Malformed> {
+        let unexpected =
+            |found: &str| Malformed::Unexpected { field: "distortion.gates", found: found.into() };
+        let (mut whole, mut part, mut companions) = (None, None, Budget::ZERO);
+        for Gate { name, limit, .. } in &self.gates {
+            if Measure::named(name).is_some() {
+                continue;
+            }
+            let limit: f64 = limit.parse().map_err(|_| unexpected(&format!("{name}: {limit}")))?;
+            match name.as_str() {
+                "whole" => whole = Some(Bound::Rate(limit)),
+                "whole-rmse" => whole = Some(Bound::Rmse(limit)),
+                "whole-max-abs" => whole = Some(Bound::MaxAbs(limit)),
+                "part" => part = Some(Bound::Rate(limit)),
+                "part-rmse" => part = Some(Bound::Rmse(limit)),
+                "part-max-abs" => part = Some(Bound::MaxAbs(limit)),
+                "part-absolute" => companions.part_distance = limit,
+                "part-absolute-rmse" => companions.part_absolute = limit,
+                _ => return Err(unexpected(name)),
+            }
+        }
+        let what = "distortion.gates hold no bound on the whole, or none on its parts";
+        let (whole, part) = whole.zip(part).ok_or(Malformed::Contradiction { what })?;
+        Ok(Budget { whole, part, ..companions })
     }
 }
 
@@ -370,9 +387,10 @@ pub struct WorstPart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// `whole`, `part` or `part-absolute`; with what is measured after a dash, where that is no rate of the
-    /// norm: `whole-rmse`, `part-max-abs`, `part-absolute-rmse`. Or what a gate measures: `ssimulacra2`,
-    /// `butteraugli`.
+    /// `whole` or `part`; with what is measured after a dash, where that is no rate of the norm: `whole-rmse`,
+    /// `part-max-abs`. `part-absolute-rmse`, which a part may have whatever its norm; in its place
+    /// `part-absolute`, a distance, in certificates of earlier versions. Or what a gate measures:
+    /// `ssimulacra2`, `butteraugli`.
     pub name: String,
     /// Greatest value allowed; of `ssimulacra2` the least.
     pub limit: String,

@@ -24,7 +24,8 @@ fn part(cells: u64, differing: u64) -> Evidence {
 
 fn law(decide: &impl Decide) -> Outcome {
     let parts = vec((0..60u64, 0..60u64), 1..8);
-    hold(2000, (parts, 0..=16u64, 0..=16u64, 0..=16u64), |(parts, whole, floor, absolute)| {
+    let companions = (0..=16u64, 0..6u64);
+    hold(2000, (parts, 0..=16u64, 0..=16u64, companions), |(parts, whole, floor, (absolute, distance))| {
         let parts: Vec<(u64, u64)> = parts.into_iter().map(|(a, b)| (a.max(b), a.min(b))).collect();
         // Rates in sixteenths, so that both sides of d² <= rate² norm² are integers times 1/256.
         let sides = |rate: u64, (cells, differing): (u64, u64)| (256 * differing, rate * rate * cells);
@@ -32,11 +33,12 @@ fn law(decide: &impl Decide) -> Outcome {
         let mut bounds = vec![sides(whole, total)];
         bounds.extend(parts.iter().map(|part| {
             let (left, right) = sides(floor, *part);
-            // The companion is a root mean square error, in sixteenths too.
-            (left, right.max(absolute * absolute * part.0))
+            // One companion is a root mean square error, in sixteenths too, the other a distance.
+            (left, right.max(absolute * absolute * part.0).max(256 * distance * distance))
         }));
         let rate = |sixteenths: u64| Bound::Rate(sixteenths as f64 / 16.0);
-        let budget = Budget { whole: rate(whole), part: rate(floor), part_absolute: absolute as f64 / 16.0 };
+        let (part_absolute, part_distance) = (absolute as f64 / 16.0, distance as f64);
+        let budget = Budget { whole: rate(whole), part: rate(floor), part_absolute, part_distance };
         let evidence: Vec<Evidence> =
             parts.iter().map(|(cells, differing)| part(*cells, *differing)).collect();
         let decided = decide.within(&budget, &evidence);
@@ -99,6 +101,12 @@ fn t4_mutants_die() {
             Budget { part_absolute: 0.0, ..*budget }.check(parts).is_ok()
         }
     }
+    struct NoDistance;
+    impl Decide for NoDistance {
+        fn within(&self, budget: &Budget, parts: &[Evidence]) -> bool {
+            Budget { part_distance: 0.0, ..*budget }.check(parts).is_ok()
+        }
+    }
     /// Leaves to a short part what the companion leaves to the longest one.
     struct CompanionOfTheLongest;
     impl Decide for CompanionOfTheLongest {
@@ -122,6 +130,7 @@ fn t4_mutants_die() {
     assert_dies("no bound on the whole", law(&FloorAlone));
     assert_dies("distances added instead of squares", law(&AddsDistances));
     assert_dies("no absolute companion", law(&NoCompanion));
+    assert_dies("no companion distance", law(&NoDistance));
     assert_dies("the companion of the longest part", law(&CompanionOfTheLongest));
     assert_dies("one part not looked at", law(&SkipsTheFirst));
 }

@@ -64,8 +64,8 @@ fn ending(name: &str) -> Option<&str> {
     name.rsplit_once('.').map(|(_, ending)| ending)
 }
 
-/// The type of tables that a name tells without its wrapping, by its own name: one that was added may read and
-/// write in another way what the format does.
+/// The type of tables that a name tells without its wrapping, by its own name: one that was added may read
+/// and write in another way what the format does.
 fn table(name: &str) -> Option<&'static str> {
     let media = catalog().of_ending(ending(name)?, Model::Tables)?;
     matches!(media.codec, media::Codec::Table(_)).then_some(media.name.as_str())

@@ -77,6 +77,18 @@ impl Declared {
         }
     }
 
+    /// What of it an array does not hold, which has the samples of an image and nothing else.
+    pub fn not_in_arrays(&self) -> String {
+        match self {
+            Self::Gray(..) => format!("{self}: an array has the shades as samples from 0 to 255"),
+            Self::Palette(palette) => format!(
+                "{self}: an array has the colours of pixels, and not their numbers in the palette, such as the \
+                 labels of a mask{}",
+                palette.lost()
+            ),
+        }
+    }
+
     /// The bits of a pixel, and the colours that numbers of so many bits stand for. A shade of grey stands
     /// for its sample and its opacity.
     pub(super) fn looked_up(&self) -> (u8, Cow<'_, [Colour]>) {
@@ -98,6 +110,24 @@ impl Declared {
             Self::Gray(..) => 0,
         }
     }
+}
+
+impl Palette {
+    /// What samples do not tell of it, besides its order.
+    fn lost(&self) -> String {
+        let mut lost = String::new();
+        if !self.numbers.is_empty() {
+            lost.push_str("; pixels of equal colours lose the numbers that told them apart");
+        }
+        if let Some(hidden) = self.hidden {
+            lost.push_str(&format!("; its transparent colour, {}, is black", in_hex(hidden)));
+        }
+        lost
+    }
+}
+
+fn in_hex([r, g, b]: [u8; 3]) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 /// The numbers of pixels, where some pixel has another than the first that these colours have for its colour;
@@ -157,18 +187,17 @@ pub fn not_kept(image: &Image, format: ImageFormat) -> Option<String> {
         _ => false,
     };
     match declared {
-        Declared::Palette(Palette { hidden: Some([r, g, b]), .. })
+        Declared::Palette(Palette { hidden: Some(hidden), .. })
             if is_packed && format != ImageFormat::Gif =>
         {
-            let hidden = format!("#{r:02x}{g:02x}{b:02x}");
-            Some(format!("{declared}: its transparent colour, {hidden}, is black in {name}"))
+            Some(format!("{declared}: its transparent colour, {}, is black in {name}", in_hex(*hidden)))
         }
         _ if is_packed => None,
         _ => {
             let (samples, channels) = (image.sample, image.channels.name());
-            let lost = match declared.bytes() {
-                0 => "",
-                _ => "; pixels of equal colours lose the numbers that told them apart",
+            let lost = match declared {
+                Declared::Palette(palette) => palette.lost(),
+                Declared::Gray(..) => String::new(),
             };
             let written = format!("written in {name} as {channels} {samples}, which holds the same colours");
             Some(format!("{declared}: {written}{lost}"))

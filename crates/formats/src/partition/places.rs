@@ -6,8 +6,6 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
-
 /// Rows by the paths of their partitions: pairs of the number in the table and in the partition, both counted
 /// from 0 and ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,19 +51,19 @@ impl Places {
         json!(self.0)
     }
 
-    /// Those of such a record.
-    ///
-    /// # Errors
-    /// A record that is none.
-    pub fn from_json(record: &Value) -> Result<Self> {
-        let found: BTreeMap<String, Vec<(u64, u64)>> = serde_json::from_value(record.clone())
-            .map_err(|error| Error::Misuse(format!("the recorded rows of partitions: {error}")))?;
+    /// The numbers in the table of all rows, ascending.
+    pub fn rows(&self) -> Vec<u64> {
+        let mut rows: Vec<u64> = self.0.values().flatten().map(|(row, _)| *row).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Those of such a record; `None` where it is none.
+    pub fn from_json(record: &Value) -> Option<Self> {
+        let found: BTreeMap<String, Vec<(u64, u64)>> = serde_json::from_value(record.clone()).ok()?;
         let ascend =
             |rows: &Vec<(u64, u64)>| rows.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 < two[1].1);
-        match found.values().all(ascend) {
-            true => Ok(Places(found)),
-            false => Err(Error::Misuse("the recorded rows of partitions are not in their order".into())),
-        }
+        found.values().all(ascend).then_some(Places(found))
     }
 }
 
@@ -86,13 +84,14 @@ mod tests {
         let record = places().to_json();
         assert_eq!(record, json!({ "a=1/b=x": [[3, 0], [9, 2]], "a=2/b=x": [[4, 0]] }));
         assert_eq!(Places::from_json(&record).unwrap(), places());
+        assert_eq!(places().rows(), [3, 4, 9]);
         for wrong in [
             json!([]),
             json!({ "k=1": [[1]] }),
             json!({ "k=1": [[1, 0], [2, 0]] }),
             json!({ "k=1": [[2, 0], [1, 1]] }),
         ] {
-            assert!(Places::from_json(&wrong).is_err(), "{wrong}");
+            assert_eq!(Places::from_json(&wrong), None, "{wrong}");
         }
     }
 

@@ -10,6 +10,7 @@ use coherence::signal::{Array, Signature};
 use super::Encoding;
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
+use crate::image::Declared;
 use crate::limits::{COLUMN_MAJOR_BYTES_MAX, RANK_MAX};
 use crate::sound::flac::Stream;
 use crate::sound::pcm::Pcm;
@@ -141,6 +142,8 @@ pub struct Arrays {
     signature: Signature,
     extents: Vec<Extent>,
     ignored: Vec<String>,
+    /// The layout that the image declares whose samples they are.
+    declared: Option<Arc<Declared>>,
     /// The files besides the object itself.
     files: Vec<Arc<ObjectFile>>,
     /// Names of arrays that cannot be read, and were not wanted.
@@ -178,7 +181,8 @@ impl Arrays {
         }
         let (arrays, extents) = arrays.into_iter().unzip();
         let signature = Signature { arrays, attributes };
-        Ok(Self { signature, extents, ignored: Vec::new(), files: Vec::new(), left_out: Vec::new() })
+        let (ignored, declared, files, left_out) = (Vec::new(), None, Vec::new(), Vec::new());
+        Ok(Self { signature, extents, ignored, declared, files, left_out })
     }
 
     /// A sound, with what its file holds besides that is no content.
@@ -200,6 +204,16 @@ impl Arrays {
     /// What the file holds besides that is no content.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
+    }
+
+    /// Notes the layout that an image declares whose samples they are.
+    pub(super) fn declaring(self, declared: Option<Declared>) -> Self {
+        Self { declared: declared.map(Arc::new), ..self }
+    }
+
+    /// The layout that the image declares whose samples they are. They do not hold it.
+    pub fn declared(&self) -> Option<&Declared> {
+        self.declared.as_deref()
     }
 
     /// Notes arrays that cannot be read and were not wanted.
@@ -246,10 +260,10 @@ impl Arrays {
         samples: Arc<dyn Samples>,
     ) -> Result<Self> {
         let Some(file) = self.file() else { return Ok(self) };
-        let Self { signature, extents, ignored, files, left_out } = self;
+        let Self { signature, extents, ignored, declared, files, left_out } = self;
         let mut placed: Vec<Placed> = signature.arrays.into_iter().zip(extents).collect();
         placed.push((array.clone(), Extent::elsewhere(file, &array, samples, 0)));
-        Ok(Self { ignored, files, left_out, ..Self::new(format, placed, attributes)? })
+        Ok(Self { ignored, declared, files, left_out, ..Self::new(format, placed, attributes)? })
     }
 
     /// What the content is besides the samples.

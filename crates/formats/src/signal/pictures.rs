@@ -76,7 +76,7 @@ pub fn of_image(file: Arc<ObjectFile>, image: Image) -> Result<Arrays> {
     let width = image.sample.width();
     let held: Arc<dyn Samples> = Arc::new(Held { samples: image.samples, width });
     let arrays = Arrays::elsewhere("image", file, vec![array], attributes, &held)?;
-    Ok(arrays.ignoring(image.ignored))
+    Ok(arrays.ignoring(image.ignored).declaring(image.declared))
 }
 
 /// The index of the array of a container with which the whole samples of an image are compared as fractions
@@ -155,7 +155,7 @@ pub fn to_image(arrays: &Arrays, bytes_max: u64) -> Result<Image> {
         samples: found,
         attributes,
         ignored: Vec::new(),
-        declared: None,
+        declared: arrays.declared().cloned(),
     })
 }
 

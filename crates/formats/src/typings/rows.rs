@@ -104,22 +104,38 @@ impl Typings {
 /// # Errors
 /// Records that are none.
 pub fn moved_styles(styles: &[Map<String, Value>], rows: &[(u64, u64)]) -> Result<Vec<Map<String, Value>>> {
-    let moved = |style: &Map<String, Value>| {
-        let mut style = style.clone();
-        if let Some(field) = style.get_mut(FIELD) {
-            let mut typing = ColumnTyping::from_json(field)?;
-            typing.style.exceptions = moved(&typing.style.exceptions, rows);
-            *field = typing.to_json()?;
-        }
-        if let Some(json) = style.get_mut(JSON) {
-            let typing = serde_json::from_value(json.take());
-            let mut typing: jsonl::Typing = typing.map_err(|error| Error::Misuse(error.to_string()))?;
-            typing.each_exceptions(&mut |all| *all = moved(all, rows));
-            *json = json_typing(&typing)?;
-        }
-        Ok(style)
-    };
-    styles.iter().map(moved).collect()
+    styles.iter().map(|style| visited(style, &mut |all| *all = moved(all, rows))).collect()
+}
+
+/// The rows that have exceptions by the records of columns, ascending, each once.
+///
+/// # Errors
+/// Records that are none.
+pub fn rows_of_styles(styles: &[Map<String, Value>]) -> Result<Vec<u64>> {
+    let mut rows = Vec::new();
+    for style in styles {
+        visited(style, &mut |all| rows.extend(all.iter().map(|odd| odd.row)))?;
+    }
+    rows.sort_unstable();
+    rows.dedup();
+    Ok(rows)
+}
+
+/// The record of a column, all of whose exceptions were visited.
+fn visited(style: &Map<String, Value>, visit: &mut dyn FnMut(&mut Exceptions)) -> Result<Map<String, Value>> {
+    let mut style = style.clone();
+    if let Some(field) = style.get_mut(FIELD) {
+        let mut typing = ColumnTyping::from_json(field)?;
+        visit(&mut typing.style.exceptions);
+        *field = typing.to_json()?;
+    }
+    if let Some(json) = style.get_mut(JSON) {
+        let typing = serde_json::from_value(json.take());
+        let mut typing: jsonl::Typing = typing.map_err(|error| Error::Misuse(error.to_string()))?;
+        typing.each_exceptions(visit);
+        *json = json_typing(&typing)?;
+    }
+    Ok(style)
 }
 
 /// Those of these rows, where they stand now.

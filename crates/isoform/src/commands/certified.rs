@@ -183,9 +183,12 @@ fn own(at: &Path, memory: u64, such: fn(&Content) -> bool) -> Result<Certificate
 fn of_columns(at: &Path, certificate: &Certificate, keys: &[PathColumn]) -> Told {
     let (name, columns) = (name_of(at), columns_besides(certificate, keys));
     let predicate = &certificate.statement().predicate;
-    let found = Certified::new(name.clone(), &columns).map_err(Failure::from);
+    let found = Certified::new(name.clone(), &columns).map_err(|error| error.to_string());
     let found = found.and_then(|found| match &predicate.content {
-        Content::Partitioned(_) => Ok(found.placed(places(&predicate.conversion.parameters)?)),
+        Content::Partitioned(_) => match places(&predicate.conversion.parameters) {
+            Ok(places) => Ok(found.placed(places)),
+            Err(malformed) => Err(malformed.to_string()),
+        },
         _ => Ok(found),
     });
     match found {

@@ -76,7 +76,7 @@ pub fn budget(within: &str, floor: Option<&str>, peak: Option<f64>) -> Result<Op
         (Some(whole), None) => Ok(Some(Budget::within(whole))),
         (Some(whole), Some(part)) => {
             let part = part.unwrap_or(Bound::ZERO);
-            Ok(Some(Budget { whole, part, part_absolute: 0.0 }))
+            Ok(Some(Budget { part, ..Budget::within(whole) }))
         }
         (None, Some(_)) => Err(Failure::Usage(
             "--part-floor: bounds every part of a conversion that may lose something; say with --within how \

@@ -2,6 +2,7 @@
 //! source was read, and how the target was written. They follow from options and sources, so runs are
 //! compared without them.
 
+use formats::image::Declared;
 use serde_json::{Map, Value, json};
 
 /// How sources were read: one entry where all were read alike, else one for each.
@@ -24,6 +25,12 @@ pub fn add_dropped(writing: &mut Map<String, Value>, dropped: &[String]) {
     if !dropped.is_empty() {
         writing.insert("dropped".to_owned(), json!(dropped));
     }
+}
+
+/// Adds to how a target holds an array which layout its image declares, and whether the target declares it too.
+pub fn add_declared(style: &mut Map<String, Value>, declared: &Declared, kept: bool) {
+    style.insert("declared".to_owned(), json!(declared.to_string()));
+    style.insert("declaredKept".to_owned(), json!(kept));
 }
 
 /// Adds how each source was read; nothing where nothing is to be told.

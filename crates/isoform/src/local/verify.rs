@@ -239,7 +239,7 @@ fn check_table(
     let table = open_recorded(file.clone(), media, &names, &styles, shared.row_bytes_max, spool);
     let table = table.map_err(stopped)?;
     let readers = readers_of_table(table.as_ref(), recorded.0, target, (workers, memory))?;
-    let (schema, root) = root_of(table.as_ref(), readers, progress)?;
+    let (schema, root) = unless_misfit(root_of(table.as_ref(), readers, progress), target)?;
     let rows = table.rows();
     if root.to_string() != content.target || rows.to_string() != content.rows {
         return Err(differs(target));
@@ -309,10 +309,11 @@ pub(super) fn shared(each: &[OpenOptions]) -> Result<&OpenOptions> {
     each.first().ok_or_else(|| Failure::bug("no options for a source"))
 }
 
-/// What came of decoding a source. One that does not fit the types that were certified holds something else.
-pub(super) fn unless_misfit<T>(found: Result<T>, source: &Path) -> Result<T> {
+/// What came of decoding a source or a target. One that does not fit the types that were certified holds
+/// something else.
+pub(super) fn unless_misfit<T>(found: Result<T>, object: &Path) -> Result<T> {
     match found {
-        Err(Failure::Format(formats::Error::Retype { .. })) => Err(differs(source)),
+        Err(Failure::Format(formats::Error::Retype { .. })) => Err(differs(object)),
         other => other,
     }
 }

@@ -60,7 +60,7 @@ fn law(decide: &impl Decide) -> Outcome {
     let row = (-20..20i8, -20..20i8, 0..3u8).prop_map(|(a, b, kind)| (a, if kind == 0 { b } else { a }));
     let part = (proptest::bool::weighted(0.7), vec(row, 0..8));
     hold(4000, (vec(part, 0..5), bounds(), bounds(), 0..12i64), |(parts, whole, floor, absolute)| {
-        let budget = Budget { whole, part: floor, part_absolute: absolute as f64 };
+        let budget = Budget { part: floor, part_absolute: absolute as f64, ..Budget::within(whole) };
         let found: Vec<Evidence> = parts.iter().map(evidence).collect();
         let decided = decide.within(&budget, &found);
         let mut inequalities = vec![sides(whole, sums(&parts))];

@@ -77,7 +77,7 @@ fn law(piecewise: &impl Piecewise) -> Outcome {
     hold(3000, (case, bounds(), bounds(), 0..12u8), |((rows, samples, cuts), whole, part, absolute)| {
         let left: Vec<u8> = rows.iter().map(|row| row.0.cast_unsigned()).collect();
         let right: Vec<u8> = rows.iter().map(|row| row.1.cast_unsigned()).collect();
-        let budget = Budget { whole, part, part_absolute: f64::from(absolute) };
+        let budget = Budget { part, part_absolute: f64::from(absolute), ..Budget::within(whole) };
         let case = (left, right, samples, cuts);
         let pieces = piecewise.pieces(budget, &case);
         let (left, right, ..) = &case;
@@ -106,7 +106,7 @@ fn t4_the_piece_that_misses_its_floor_by_most_is_named() {
     let left = [10u8; 30];
     let mut right = left;
     (right[3], right[17], right[25]) = (9, 2, 8);
-    let budget = Budget { whole: Bound::Rate(1.0), part: Bound::MaxAbs(1.0), part_absolute: 0.0 };
+    let budget = Budget { part: Bound::MaxAbs(1.0), ..Budget::within(Bound::Rate(1.0)) };
     let pieces = Production.pieces(budget, &(left.to_vec(), right.to_vec(), 5, vec![11, 16]));
     assert_eq!(pieces.strained().map(|piece| piece.index), Some(3));
     let other = Budget { part: Bound::MaxAbs(9.0), ..budget };
@@ -172,7 +172,7 @@ fn whole() -> (VerifiedWhole, Case) {
 #[test]
 fn t4_pieces_take_the_place_of_parts_only_where_they_make_the_whole() {
     let (whole, case) = whole();
-    let budget = Budget { whole: Bound::Rate(1.0), part: Bound::MaxAbs(3.0), part_absolute: 0.0 };
+    let budget = Budget { part: Bound::MaxAbs(3.0), ..Budget::within(Bound::Rate(1.0)) };
     let pieces = Production.pieces(budget, &case);
     let in_pieces = whole.clone().in_pieces(pieces).expect("they make the whole");
     let style = ColumnStyle { reversible: true, ..ColumnStyle::default() };

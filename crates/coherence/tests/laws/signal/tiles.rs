@@ -82,7 +82,7 @@ fn law(tilewise: &impl Tilewise) -> Outcome {
     });
     let cases = (image, 1..14u64, bound(), bound(), (0..12u8, any::<bool>()));
     hold(2000, cases, |(case, side, whole, part, (absolute, backwards))| {
-        let budget = Budget { whole, part, part_absolute: f64::from(absolute) };
+        let budget = Budget { part, part_absolute: f64::from(absolute), ..Budget::within(whole) };
         let each = by_definition(&case, side);
         let tiles = tilewise.tiles(&case.2, side);
         let pieces = tilewise.pieces(tiles, budget, &case, backwards);

@@ -19,7 +19,8 @@ use crate::progress::Progress;
 
 /// What has become of an image on the way.
 pub struct Led {
-    image: Image,
+    /// The image that the target is made of.
+    pub image: Image,
     /// What is left of the budget for the step into the target, and which share that is.
     left: Option<(f64, Budget)>,
     steps: Vec<Step>,

@@ -36,7 +36,7 @@ use formats::media::{Codec, Edge, Key, MediaType};
 use formats::signal::to_image;
 use serde_json::{Map, Value, json};
 
-use super::effective::{add_dropped, add_writing};
+use super::effective::{add_declared, add_dropped, add_writing};
 use super::keys;
 use super::media::check_tau;
 use super::replace::Replace;
@@ -332,7 +332,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
         seal::file(&job.source, source, &job.media.0.media_type),
         seal::file(&job.target, object, &job.media.1.media_type),
     );
-    let mut style = style(&found, &opened.image);
+    let mut style = style(&found, &opened);
     add_dropped(&mut style, &opened.dropped);
     let style = ColumnStyle { style, reversible: true };
     let parameters = via::record(&job.parameters, &steps);
@@ -405,15 +405,16 @@ fn read_back(
 }
 
 /// How the target holds the samples, for the certificate; these are compared as samples of the source.
-fn style(found: &search::Found, source: &Image) -> Map<String, Value> {
-    let (settings, sample) = (&found.settings, found.sample);
+fn style(found: &search::Found, opened: &Opened) -> Map<String, Value> {
+    let (settings, sample, source) = (&found.settings, found.sample, &opened.image);
     let mut style = Map::from_iter([
         ("sampleType".to_owned(), json!(sample.name())),
         ("lossless".to_owned(), json!(settings.lossless)),
     ]);
     if let Some(declared) = &source.declared {
-        style.insert("declared".to_owned(), json!(declared.to_string()));
-        style.insert("declaredKept".to_owned(), json!(image::keeps_declared(source, settings.format)));
+        let written = opened.led.as_ref().map_or(source, |led| &led.image);
+        let is_there = declared.is_held(written.declared.as_ref());
+        add_declared(&mut style, declared, is_there && image::keeps_declared(written, settings.format));
     }
     if sample != source.sample {
         style.insert("comparison".to_owned(), json!(compared(source.sample)));

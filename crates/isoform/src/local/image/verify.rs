@@ -7,6 +7,7 @@ use coherence::certificate::part_table;
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, Model};
 use coherence::digest::Digest;
+use coherence::dsse::Malformed;
 use coherence::gate::{Gate, Measure};
 use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
@@ -62,8 +63,8 @@ pub fn check_content(
         None => NOT_AT_HAND.into(),
         Some(path) => {
             let theirs = certified_source(path, (predicate, certified), (to, sample), memory)?;
-            measure_again(predicate, &theirs, &target, path, checks)?;
-            checks.extend(tiles_again(predicate, &theirs, (&target, object), path)?);
+            measure_again(predicate, &theirs, (&target, file.path()), checks)?;
+            checks.extend(tiles_again(predicate, &theirs, (&target, object), file.path())?);
             let (d, psnr) = (&predicate.distortion.d, predicate.distortion.psnr_db.as_deref());
             match certified.equal {
                 true => format!("{}: decoded again, and equal to the target", path.display()),
@@ -131,8 +132,7 @@ fn as_led(mut image: Image, parameters: &Map<String, Value>, space: Space) -> Re
 fn measure_again(
     predicate: &Predicate,
     source: &Image,
-    target: &Image,
-    path: &Path,
+    (target, path): (&Image, &Path),
     checks: &mut Vec<Checked>,
 ) -> Result<()> {
     let figure = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
@@ -171,7 +171,7 @@ fn tiles_again(
     let side = stated.pieces.as_ref().and_then(|pieces| pieces.side.as_ref()?.parse().ok());
     let Some(side) = side else { return Ok(None) };
     let other = |what: &str| Failure::Mismatch(format!("{}: {what}", path.display()));
-    let budget = stated.budget().ok_or_else(|| other("its certificate does not tell the floor of tiles"))?;
+    let budget = stated.budget().map_err(|error| unknown_bounds(predicate, path, &error))?;
     let floored = Floored::certified(&source.signature(), budget, side)
         .ok_or_else(|| other("has no tiles as were certified"))?;
     let pieces = floored.measured(source, target)?;
@@ -198,6 +198,16 @@ fn tiles_again(
         None => format!("{count} of {pixels} measured again"),
     };
     Ok(Some(Checked { name: "tiles", found }))
+}
+
+/// The failure of a target whose certificate states bounds that cannot be measured again.
+fn unknown_bounds(predicate: &Predicate, path: &Path, error: &Malformed) -> Failure {
+    let (shown, tool) = (path.display(), &predicate.conversion.tool);
+    Failure::Other(format!(
+        "{shown}: its certificate states bounds that are not known here ({error}); verify with {} {}, which made \
+         it",
+        tool.name, tool.version
+    ))
 }
 
 /// What was certified of an image in tiles, from what they are found to be now.

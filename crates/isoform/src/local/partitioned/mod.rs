@@ -16,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use coherence::certificate::{self, ColumnStyle};
+use coherence::dsse::Malformed;
 use coherence::schema::Schema;
 use coherence::verified::VerifiedWhole;
 use formats::cells::logical_schema;
@@ -317,12 +318,20 @@ fn styles(opened: &Opened, partitioning: &Partitioning, encoder: &Encoder) -> Re
 /// told by rows of the source.
 pub const PLACES: &str = "rowsOfExceptions";
 
+/// Characters of a record that is none which are shown.
+const SHOWN_CHARS: usize = 40;
+
 /// The rows that a certificate tells so.
 ///
 /// # Errors
 /// A record that is none.
-pub fn places(parameters: &Map<String, Value>) -> Result<Places> {
-    Ok(parameters.get(PLACES).map_or(Ok(Places::default()), Places::from_json)?)
+pub fn places(parameters: &Map<String, Value>) -> Result<Places, Malformed> {
+    let Some(record) = parameters.get(PLACES) else { return Ok(Places::default()) };
+    let unexpected = || Malformed::Unexpected {
+        field: PLACES,
+        found: record.to_string().chars().take(SHOWN_CHARS).collect(),
+    };
+    Places::from_json(record).ok_or_else(unexpected)
 }
 
 /// Member of a column's style that says how the names of directories spell its values.

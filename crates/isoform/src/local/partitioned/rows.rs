@@ -12,7 +12,7 @@ use coherence::rows::{Sequence, SequenceDigester};
 use coherence::schema::Schema;
 use formats::geometry::{self, Geometry};
 use formats::limits::{CHUNK_ROWS, PARTITION_COLUMNS_MAX, PARTITIONS_MAX};
-use formats::partition::{Group, Partitioning, group, paths, rows_encoder};
+use formats::partition::{Group, Partitioning, Places, group, paths, rows_encoder};
 use formats::table::TableSource;
 
 use crate::failure::{Failure, Result};
@@ -118,30 +118,40 @@ fn check_count(count: usize, columns: usize, partitioning: &Partitioning) -> Res
     )))
 }
 
-/// The paths of all partitions of a table, and the digest of the rows of each; nothing is written.
+/// The paths of all partitions of a table, the digest of the rows of each, and where `wanted` rows of the table
+/// come, which ascend; nothing is written.
 pub fn sequences(
     source: &dyn TableSource,
+    wanted: &[u64],
     schema: &Schema,
     partitioning: &Partitioning,
     workers: usize,
     progress: &Progress,
-) -> Result<BTreeMap<String, Sequence>> {
+) -> Result<(BTreeMap<String, Sequence>, Places)> {
     let parts = reading_parts(source);
-    let mut growing: BTreeMap<String, SequenceDigester> = BTreeMap::new();
+    let mut growing: BTreeMap<String, (SequenceDigester, u64, Vec<(u64, u64)>)> = BTreeMap::new();
     let make = |index: usize| {
         let rows = parts[index].clone();
         let watch = share(source, &rows, progress);
-        group(source, rows, partitioning, None, &[], schema, &watch).map_err(stopped)
+        group(source, rows, partitioning, None, wanted, schema, &watch).map_err(stopped)
     };
     pool::in_order(workers, parts.len(), make, |_, groups: Vec<Group>| {
         for group in groups {
             check_count(growing.len(), schema.columns(), partitioning)?;
-            let digester = growing.entry(group.path).or_insert_with(|| SequenceDigester::new(schema));
+            let new = || (SequenceDigester::new(schema), 0, Vec::new());
+            let (digester, rows, places) = growing.entry(group.path).or_insert_with(new);
             digester.push(&group.rows);
+            places.extend(group.places.iter().map(|(row, place)| (*row, *rows + place)));
+            *rows += group.rows.len() as u64;
         }
         Ok(())
     })?;
-    Ok(growing.into_iter().map(|(path, digester)| (path, digester.finish())).collect())
+    let mut all = Places::default();
+    let finished = growing.into_iter().map(|(path, (digester, _, places))| {
+        all.add(&path, &places);
+        (path, digester.finish())
+    });
+    Ok((finished.collect(), all))
 }
 
 /// The paths of all partitions of a table, in their order.

@@ -16,15 +16,15 @@ use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::geometry::{self, Geometry};
 use formats::open::{OpenOptions, open_recorded};
-use formats::partition::{Partitioning, keyed_source};
+use formats::partition::{Partitioning, Places, keyed_source};
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
-use formats::typings::moved_styles;
+use formats::typings::{moved_styles, rows_of_styles};
 use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
 use super::directory::{below, files_below};
-use super::{PARTITION_STYLE, places, rows, target};
+use super::{PARTITION_STYLE, PLACES, places, rows, target};
 use crate::failure::{Failure, Result};
 use crate::local::memory::readers_of_table;
 use crate::local::plan::retyped_on;
@@ -65,11 +65,16 @@ pub fn verify(
     let (count, files) = (subjects.len(), counted(subjects.len(), "file"));
     passed("bytes", format!("{files}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;
-    let Found { schema, root, rows, sequences } =
-        read(target, predicate, &partitioning, &subjects, shared(reading.0)?, machine, progress)?;
-    if root.to_string() != content.target
+    let places = places(&predicate.conversion.parameters).map_err(|error| {
+        let (path, error) = (certificate_at.to_owned(), error.into());
+        Failure::Certificate { path, error }
+    })?;
+    let (told, options) = ((&Rest::of(content, &partitioning), &places), shared(reading.0)?);
+    let found = read((target, predicate), &partitioning, told, &subjects, options, machine, progress)?;
+    let rows = found.rows;
+    if found.root.to_string() != content.target
         || rows.to_string() != content.rows
-        || sequences.len().to_string() != partitions.count
+        || found.sequences.len().to_string() != partitions.count
     {
         return Err(differs(target));
     }
@@ -81,27 +86,11 @@ pub fn verify(
             counted(count, "partition")
         ),
     );
-    if let Some(first) = sources.first() {
-        let names = recorded_paths(predicate, sources);
-        under_either_typing(reading.0, content, |options| {
-            let mut opened = open_sources(sources, &names, options, reading.1, progress)?;
-            let workers = readers_of_table(opened.table(), opened.format, first, machine)?;
-            retyped_on(&mut opened, workers)?;
-            let table = opened.table();
-            if logical_schema(table.schema())? != schema {
-                return Err(differs(first));
-            }
-            let found = rows::sequences(table, &schema, &partitioning, workers, progress);
-            match unless_misfit(found, first)? == sequences {
-                true => Ok(()),
-                false => Err(differs(first)),
-            }
-        })?;
-        let more = if sources.len() > 1 { " and others" } else { "" };
-        let what = "decoded again; each partition holds its rows, in its order";
-        passed("source", format!("{}{more}: {what}", first.display()));
-    } else {
+    if sources.is_empty() {
         passed("source", NOT_AT_HAND.into());
+    } else {
+        let (about, target) = ((certificate_at, predicate, content), (&found, &partitioning));
+        passed("source", check_sources(about, target, told, sources, reading, machine, progress)?);
     }
     Ok(Evidence {
         target: target.to_owned(),
@@ -114,6 +103,50 @@ pub fn verify(
         sources: sources.to_vec(),
         checks,
     })
+}
+
+/// Cuts the sources by partition, and compares what comes of it with what the target holds, and where the rows
+/// stand that the certificate tells. Returns what was found.
+fn check_sources(
+    (certificate_at, predicate, content): (&Path, &Predicate, &TableContent),
+    (target, partitioning): (&Found, &Partitioning),
+    (rest, places): (&Rest, &Places),
+    sources: &[PathBuf],
+    reading: (&[OpenOptions], &ConcatOptions),
+    machine: (usize, u64),
+    progress: &Progress,
+) -> Result<String> {
+    let (names, first) = (recorded_paths(predicate, sources), &sources[0]);
+    let mut wanted = [places.rows(), rows_of_styles(&rest.styles)?].concat();
+    wanted.sort_unstable();
+    wanted.dedup();
+    under_either_typing(reading.0, content, |options| {
+        let mut opened = open_sources(sources, &names, options, reading.1, progress)?;
+        let workers = readers_of_table(opened.table(), opened.format, first, machine)?;
+        retyped_on(&mut opened, workers)?;
+        let table = opened.table();
+        if logical_schema(table.schema())? != target.schema {
+            return Err(differs(first));
+        }
+        let found = rows::sequences(table, &wanted, &target.schema, partitioning, workers, progress);
+        let (sequences, stand) = unless_misfit(found, first)?;
+        match (sequences == target.sequences, stand == *places) {
+            (true, true) => Ok(()),
+            (true, false) => Err(elsewhere(certificate_at, first)),
+            (false, _) => Err(differs(first)),
+        }
+    })?;
+    let more = if sources.len() > 1 { " and others" } else { "" };
+    Ok(format!("{}{more}: decoded again; each partition holds its rows, in its order", first.display()))
+}
+
+/// The failure of a certificate that does not tell where the rows of a source stand whose texts are exceptions.
+fn elsewhere(certificate: &Path, source: &Path) -> Failure {
+    let (shown, source) = (certificate.display(), source.display());
+    Failure::Mismatch(format!(
+        "{shown}: {PLACES} tells of other rows than those in which the exceptions of {source} stand; convert \
+         it again"
+    ))
 }
 
 /// The files that the certificate lists, by their paths below the target. The directory must hold these and
@@ -180,23 +213,32 @@ fn recorded(content: &TableContent, partitions: &Partitions) -> Result<Partition
     Ok(Partitioning::recorded(&all, &partitions.columns, &records)?)
 }
 
+/// What a certificate tells of the columns that are in files.
+struct Rest {
+    names: Vec<String>,
+    styles: Vec<Map<String, Value>>,
+}
+
+impl Rest {
+    fn of(content: &TableContent, partitioning: &Partitioning) -> Self {
+        let rest = partitioning.rest().into_iter().filter_map(|column| content.type_map.get(column));
+        let (names, styles) = rest.map(|column| (column.name.clone(), column.style.clone())).unzip();
+        Self { names, styles }
+    }
+}
+
 /// Decodes every partition.
 fn read(
-    target: &Path,
-    predicate: &Predicate,
+    (target, predicate): (&Path, &Predicate),
     partitioning: &Partitioning,
+    (Rest { names, styles }, places): (&Rest, &Places),
     subjects: &BTreeMap<String, Subject>,
     options: &OpenOptions,
     machine: (usize, u64),
     progress: &Progress,
 ) -> Result<Found> {
-    let columns = predicate.content.table().map_or(&[][..], |content| &content.type_map);
-    let rest: Vec<_> = partitioning.rest().into_iter().filter_map(|column| columns.get(column)).collect();
-    let names: Vec<String> = rest.iter().map(|column| column.name.clone()).collect();
-    let styles: Vec<Map<String, Value>> = rest.iter().map(|column| column.style.clone()).collect();
-    let places = places(&predicate.conversion.parameters)?;
     // Certificates of earlier versions have exceptions in no style.
-    let without = if places.is_empty() { styles.clone() } else { moved_styles(&styles, &[])? };
+    let without = if places.is_empty() { styles.clone() } else { moved_styles(styles, &[])? };
     let mut known: Option<Schema> = None;
     let (format, recorded) = recorded_table(predicate)?;
     let (mut leaves, mut rows, mut sequences) = (BTreeMap::new(), 0, BTreeMap::new());
@@ -207,10 +249,10 @@ fn read(
         let (path_of_file, media) = (object.path().to_owned(), (format, &recorded));
         let own = match places.at(path) {
             [] => None,
-            rows => Some(moved_styles(&styles, rows)?),
+            rows => Some(moved_styles(styles, rows)?),
         };
         let styles = own.as_ref().unwrap_or(&without);
-        let table = open_recorded(object, media, &names, styles, options.row_bytes_max, spool);
+        let table = open_recorded(object, media, names, styles, options.row_bytes_max, spool);
         let table = table.map_err(stopped)?;
         let workers = readers_of_table(table.as_ref(), format, &path_of_file, machine)?;
         let table = keyed_source(table, partitioning, path)?;
@@ -220,7 +262,8 @@ fn read(
             return Err(Failure::Mismatch(format!("{shown}: {file} has other columns than the others")));
         }
         let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows));
-        let (contents, sequence) = target::reread(&table, &parts, &schema, workers, progress)?;
+        let reread = target::reread(&table, &parts, &schema, workers, progress);
+        let (contents, sequence) = unless_misfit(reread, &path_of_file)?;
         let whole = PartContent::concat(Grid::Table { columns: schema.columns() }, &contents)
             .map_err(Failure::bug)?;
         let root = whole.root(&schema).map_err(Failure::bug)?;

@@ -37,7 +37,7 @@ use formats::signal::{
 use formats::sound::OpusTarget;
 use serde_json::{Map, Value, json};
 
-use super::effective::{add_dropped, add_reading, add_writing};
+use super::effective::{add_declared, add_dropped, add_reading, add_writing};
 use super::journal;
 use super::media::check_tau;
 use super::pool::meanwhile;
@@ -473,8 +473,11 @@ fn sealed(
         let sample = ("sampleType".to_owned(), json!(stored.encoding.name()));
         let peak = array.peak.map(|peak| (PEAK.to_owned(), json!(peak.to_string())));
         let bitrate = coded.map(|coded| ("bitrate".to_owned(), json!(coded.bitrate.to_string())));
-        let style = [sample].into_iter().chain(peak).chain(bitrate);
-        ColumnStyle { style: Map::from_iter(style), reversible: opened.told.same }
+        let mut style = Map::from_iter([sample].into_iter().chain(peak).chain(bitrate));
+        if let Some(declared) = opened.arrays.declared() {
+            add_declared(&mut style, declared, false);
+        }
+        ColumnStyle { style, reversible: opened.told.same }
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));

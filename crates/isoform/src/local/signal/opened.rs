@@ -7,6 +7,7 @@ use std::sync::Arc;
 use coherence::signal::Signature;
 use formats::error::{Obstacle, Place};
 use formats::file::ObjectFile;
+use formats::image::Declared;
 use formats::media::{Codec, Key};
 use formats::open::OpenOptions;
 use formats::signal::{Arrays, Layout, Plan, idle, in_words, may_lose, of_image, of_table, open_wanted};
@@ -106,6 +107,7 @@ pub(super) fn notes(left_out: &[String], chosen: &Plan) -> Vec<String> {
         let words: Vec<String> = chosen.dropped.iter().map(|key| in_words(key)).collect();
         notes.push(format!("dropped: {}", words.join(", ")));
     }
+    notes.extend(chosen.source.declared().map(Declared::not_in_arrays));
     notes.extend(chosen.source.ignored().iter().map(|what| format!("not content: {what}")));
     notes
 }

@@ -305,10 +305,11 @@ impl Way<'_> {
     }
 
     /// Content as arrays: the columns of a table as one, where `single` says so.
-    pub fn arrays(&self, content: Content, single: bool) -> Result<(Arrays, Arrays, bool)> {
+    pub fn arrays(&mut self, content: Content, single: bool) -> Result<(Arrays, Arrays, bool)> {
         Ok(match content {
             Content::Arrays { first, last, same } => (*first, *last, same),
-            Content::Image { first, last } => {
+            Content::Image { first, mut last } => {
+                self.notes.extend(last.declared.take().map(|declared| declared.not_in_arrays()));
                 (of_image(self.file.clone(), *first)?, of_image(self.file.clone(), *last)?, true)
             }
             Content::Table(opened) => {
@@ -319,7 +320,7 @@ impl Way<'_> {
     }
 
     /// Content as an image.
-    pub fn image(&self, content: Content) -> Result<(Image, Image)> {
+    pub fn image(&mut self, content: Content) -> Result<(Image, Image)> {
         let (first, last) = match content {
             Content::Image { first, last } => return Ok((*first, *last)),
             other => {

@@ -129,7 +129,7 @@ impl Split {
             (bound, _) => part(bound),
         };
         let part_absolute = budget.part_absolute * share;
-        Some(Budget { whole, part: part(budget.part), part_absolute })
+        Some(Budget { whole, part: part(budget.part), part_absolute, ..budget })
     }
 }
 
