@@ -1,5 +1,6 @@
 """What the program takes stays within --memory, and what does not fit is refused before it is read."""
 
+import base64
 import json
 import os
 import subprocess
@@ -170,3 +171,51 @@ def test_what_had_more_memory_is_verified_with_as_much(isoform, long, tmp_path):
     code, memory, err = harness.measured(isoform, "verify", target, *WITHIN)
     assert code == 9 and "--memory" in err and memory < MEMORY, (memory >> 20, err)
     isoform("verify", target, "--source", long / "plain.parquet", "--memory", "2GiB").expect(0)
+
+
+# Nearly as much as a record may have within the memory that is given here.
+LONGEST = 9_000_000
+
+
+@pytest.mark.parametrize("kind", ["many", "long"])
+def test_records_that_are_set_aside_keep_to_memory(isoform, tmp_path, kind):
+    """All of one chunk, and together as much as there is memory: with fields of another type, and without fields."""
+    source, bad = tmp_path / "s.csv", tmp_path / "bad.jsonl"
+    count, text = (24_000, "x" * 5_000) if kind == "many" else (13, "x" * LONGEST)
+    with source.open("w") as file:
+        file.write("id,text\n1,a\n")
+        file.writelines(f"{text}{i},b\n" if i % 2 else f"{text}{i}\n" for i in range(count))
+    code, memory, err = harness.measured(isoform, "convert", source, tmp_path / "t.parquet", "--header", "yes",
+                                         "--type", "id=int64", "--rejects", bad, *WITHIN)
+    assert code == 0 and memory < MEMORY, (memory >> 20, err)
+    with bad.open() as file:
+        assert [json.loads(line)["record"] for line in file] == list(range(2, count + 2))
+
+
+def test_a_long_record_is_refused_where_bad_ones_are_set_aside(isoform, tmp_path):
+    for name, text in [("s.csv", f"id,text\n1,a\n{'x' * 2 * LONGEST}\n"), ("s.jsonl", '{"id": 1}\n' + "x" * 2 * LONGEST)]:
+        (tmp_path / name).write_text(text)
+        code, memory, err = harness.measured(isoform, "convert", tmp_path / name, tmp_path / "t.parquet",
+                                             "--rejects", tmp_path / "bad.jsonl", *WITHIN)
+        assert code == 9 and "give it more --memory" in err and memory < MEMORY, (memory >> 20, err)
+    assert harness.listing(tmp_path) == ["s.csv", "s.jsonl"]
+
+
+def test_records_that_are_set_aside_are_in_order_with_any_number_of_threads(isoform, tmp_path):
+    source, target, bad = tmp_path / "s.csv", tmp_path / "t.parquet", tmp_path / "bad.jsonl"
+    # Bad for its type, its number of fields, its bytes, and its quotes; nothing but bad ones for longer than a batch.
+    kinds = [b"x,y", b"1", b"1,\xff", b'1,"a"b']
+    at = sorted({*range(3, 70_000, 97), *range(20_000, 30_000)})
+    records = [b'7,"y ""z"""'] * 70_000
+    for i, record in enumerate(at):
+        records[record - 1] = kinds[i % len(kinds)]
+    source.write_bytes(b"id,text\n" + b"\n".join(records) + b"\n")
+    seen = set()
+    for threads in ("1", "3"):
+        isoform("convert", source, target, "--type", "id=int64", "--rejects", bad, "--force", "--threads", threads).expect(0)
+        lines = [json.loads(line) for line in bad.read_text().splitlines()]
+        assert [line["record"] for line in lines] == at
+        assert all(source.read_bytes()[line["byte"]:].startswith(base64.b64decode(line["base64"])) for line in lines[::500])
+        assert lines[2]["text"] == "1,\ufffd"
+        seen.add(bad.read_bytes())
+    assert len(seen) == 1 and pq.read_metadata(target).num_rows == 70_000 - len(at)

@@ -236,10 +236,8 @@ fn open_csv(
         rules.all.decimal_marks = DecimalMarks::Either;
     }
     let fresh = rules.profiles(dialect.names.iter().map(|name| name.name.as_str()))?;
-    if options.bad == BadRecords::SetAside
-        && let Some((good, bad)) = set_aside::fields(&text, &dialect, &fresh, &options.spool_dir)
-            .map_err(|error| text.blame(error))?
-    {
+    let sorted = set_aside::fields(&text, &dialect, &fresh, options);
+    if let Some((good, bad)) = sorted.map_err(|error| options.short_of_memory(text.blame(error)))? {
         text = Arc::new(good);
         *aside = Some(bad);
     }
@@ -256,10 +254,8 @@ fn open_csv(
 
 fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
     let mut text = text_of(file, options)?;
-    if options.bad == BadRecords::SetAside
-        && let Some((good, bad)) =
-            set_aside::json(&text, &options.spool_dir).map_err(|error| text.blame(error))?
-    {
+    let sorted = set_aside::json(&text, options);
+    if let Some((good, bad)) = sorted.map_err(|error| options.short_of_memory(text.blame(error)))? {
         text = Arc::new(good);
         *aside = Some(bad);
     }

@@ -4,18 +4,22 @@
 //! What reads the good text afterwards is as strict as ever, so a bad record that slipped through this pass
 //! is an error and never a row.
 
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use base64::Engine;
-use serde_json::json;
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
 
-use crate::csv::{BadRecords, Dialect, RecordReader, Reject, ScanOptions, misfits, scan};
+use crate::csv::{BadRecords, Dialect, RecordReader, ScanOptions, misfits, scan};
 use crate::error::{Error, Place, Result};
 use crate::jsonl::{JsonProfile, Record};
 use crate::limits::RECORD_BYTES_MAX;
+use crate::open::OpenOptions;
 use crate::spool::{Origin, ReadAt, TextFile};
 use crate::text::Fresh;
 
@@ -76,10 +80,10 @@ impl<'a> Sorter<'a> {
 
     /// Copies a stretch of the original.
     fn keep_range(&mut self, range: Range<u64>) -> Result<()> {
-        let mut buffer = vec![0; COPY_BYTES];
         let mut at = range.start;
+        let mut buffer = vec![0; usize::try_from(range.end - at).unwrap_or(COPY_BYTES).min(COPY_BYTES)];
         while at < range.end {
-            let wanted = usize::try_from(range.end - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+            let wanted = usize::try_from(range.end - at).unwrap_or(COPY_BYTES).min(buffer.len());
             let count = self.text.read_at(at, &mut buffer[..wanted])?;
             if count == 0 {
                 return Err(Error::Changed(self.text.path().to_owned()));
@@ -90,18 +94,14 @@ impl<'a> Sorter<'a> {
         Ok(())
     }
 
-    fn set_aside(&mut self, reject: &Reject) -> Result<()> {
-        let byte = self.origin.byte(reject.byte)?;
-        let line = json!({
-            "source": self.text.path().to_string_lossy(),
-            "record": reject.record,
-            "byte": byte,
-            "reason": reject.reason,
-            "text": String::from_utf8_lossy(&reject.bytes),
-            "base64": base64::engine::general_purpose::STANDARD.encode(self.origin.bytes(&reject.bytes)),
-        });
+    /// Writes the bad record that begins at this offset of the text.
+    fn set_aside(&mut self, record: u64, byte: u64, reason: &str, bytes: &[u8]) -> Result<()> {
+        let source = self.text.path().to_string_lossy();
+        let byte = self.origin.byte(byte)?;
+        let line = Line { source, record, byte, reason, text: bytes, base64: self.origin.bytes(bytes) };
         self.bad_records += 1;
-        writeln!(self.bad, "{line}").map_err(|error| Error::io(self.directory, error))
+        let written = serde_json::to_writer(&mut self.bad, &line).map_err(std::io::Error::from);
+        written.and_then(|()| self.bad.write_all(b"\n")).map_err(|error| Error::io(self.directory, error))
     }
 
     /// The good text and what was set aside; `None` for both where every record was good.
@@ -117,35 +117,72 @@ impl<'a> Sorter<'a> {
     }
 }
 
+/// What the file of bad records has of one. It is written piece by piece, since a record may be long.
+#[derive(Serialize)]
+struct Line<'a> {
+    source: Cow<'a, str>,
+    record: u64,
+    byte: u64,
+    reason: &'a str,
+    #[serde(serialize_with = "as_text")]
+    text: &'a [u8],
+    #[serde(serialize_with = "as_base64")]
+    base64: Cow<'a, [u8]>,
+}
+
+fn as_text<S: Serializer>(bytes: &[u8], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(&Lossy(bytes))
+}
+
+fn as_base64<S: Serializer>(bytes: &[u8], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(&Base64Display::new(bytes, &STANDARD))
+}
+
+/// Bytes as text, with a replacement character for what is no UTF-8.
+struct Lossy<'a>(&'a [u8]);
+
+impl Display for Lossy<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        self.0.utf8_chunks().try_for_each(|chunk| {
+            out.write_str(chunk.valid())?;
+            out.write_str(if chunk.invalid().is_empty() { "" } else { "\u{fffd}" })
+        })
+    }
+}
+
 /// Sorts the records of delimited text, of which `fresh` tells what types were given. `None` where all are
-/// good.
+/// good, or bad ones are not to be set aside. A record of more bytes than memory allows is refused, as it is
+/// where none is set aside.
 pub(crate) fn fields(
     text: &TextFile,
     dialect: &Dialect,
     fresh: &Fresh,
-    directory: &Path,
+    options: &OpenOptions,
 ) -> Result<Option<(TextFile, SetAside)>> {
-    let lenient = ScanOptions { lenient: true, ..ScanOptions::default() };
+    if options.bad == BadRecords::Fail {
+        return Ok(None);
+    }
+    let record_bytes_max = options.record_bytes_max.min(RECORD_BYTES_MAX);
+    let lenient = ScanOptions { lenient: true, record_bytes_max, ..ScanOptions::default() };
     let found = scan(text, dialect, lenient)?;
-    let mut sorter = Sorter::new(text, directory)?;
+    let mut sorter = Sorter::new(text, &options.spool_dir)?;
     let mut at = 0;
     let mut kept = 0;
-    // One chunk at a time bounds what waits in memory where every record is bad.
     for part in found.parts(1) {
-        let mut reader = RecordReader::new(text, dialect, &part, BadRecords::SetAside);
-        let mut rejects = Vec::new();
+        let reader = RecordReader::new(text, dialect, &part, BadRecords::SetAside);
+        let mut reader = reader.record_bytes_max(record_bytes_max);
+        // What is bad in one batch alone waits in memory: every record may be.
         while let Some(batch) = reader.next_batch()? {
             let unfit = misfits(text, dialect, &batch, fresh)?;
             kept += (batch.rows() - unfit.len()) as u64;
+            let mut rejects = reader.take_rejects();
             rejects.extend(unfit);
-            rejects.extend(reader.take_rejects());
-        }
-        rejects.extend(reader.take_rejects());
-        rejects.sort_unstable_by_key(|reject| reject.byte);
-        for reject in rejects {
-            sorter.keep_range(at..reject.byte)?;
-            at = after_line_end(text, dialect, reject.byte + reject.bytes.len() as u64)?;
-            sorter.set_aside(&reject)?;
+            rejects.sort_unstable_by_key(|reject| reject.byte);
+            for reject in rejects {
+                sorter.keep_range(at..reject.byte)?;
+                at = after_line_end(text, dialect, reject.byte + reject.bytes.len() as u64)?;
+                sorter.set_aside(reject.record, reject.byte, &reject.reason, &reject.bytes)?;
+            }
         }
     }
     sorter.keep_range(at..text.len())?;
@@ -176,10 +213,14 @@ fn after_line_end(text: &TextFile, dialect: &Dialect, at: u64) -> Result<u64> {
         })
 }
 
-/// Sorts the records of JSON Lines. `None` where all are good.
-pub(crate) fn json(text: &TextFile, directory: &Path) -> Result<Option<(TextFile, SetAside)>> {
-    let mut sorter = Sorter::new(text, directory)?;
-    let mut lines = Lines { text, buffer: Vec::new(), at: 0, searched: 0 };
+/// The same of JSON Lines.
+pub(crate) fn json(text: &TextFile, options: &OpenOptions) -> Result<Option<(TextFile, SetAside)>> {
+    if options.bad == BadRecords::Fail {
+        return Ok(None);
+    }
+    let mut sorter = Sorter::new(text, &options.spool_dir)?;
+    let max = options.record_bytes_max.min(RECORD_BYTES_MAX);
+    let mut lines = Lines { text, max, buffer: Vec::new(), at: 0, searched: 0 };
     let mut row = 0;
     while let Some((byte, line)) = lines.next_line()? {
         let contents = line.strip_suffix(b"\n").unwrap_or(line);
@@ -190,10 +231,7 @@ pub(crate) fn json(text: &TextFile, directory: &Path) -> Result<Option<(TextFile
         row += 1;
         match bad_json(contents, row - 1, byte) {
             None => sorter.keep(line)?,
-            Some(reason) => {
-                let reject = Reject { record: row, byte, bytes: contents.to_vec(), reason };
-                sorter.set_aside(&reject)?;
-            }
+            Some(reason) => sorter.set_aside(row, byte, &reason, contents)?,
         }
     }
     sorter.finish()
@@ -215,6 +253,8 @@ fn bad_json(line: &[u8], row: u64, byte: u64) -> Option<String> {
 /// The lines of a text, each with its end.
 struct Lines<'a> {
     text: &'a TextFile,
+    /// Bytes that one may have.
+    max: usize,
     buffer: Vec<u8>,
     /// Offset in the text of the next line, which the buffer begins with after what was given out.
     at: u64,
@@ -226,17 +266,17 @@ impl Lines<'_> {
     fn next_line(&mut self) -> Result<Option<(u64, &[u8])>> {
         let mut from = self.searched;
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.buffer[from..]) {
-                return Ok(Some(self.give(from + end + 1)));
-            }
-            let begun = self.buffer.len() - self.searched;
-            if begun > RECORD_BYTES_MAX {
+            let end = memchr::memchr(b'\n', &self.buffer[from..]).map(|end| from + end);
+            if end.unwrap_or(self.buffer.len()) - self.searched > self.max {
                 return Err(self.text.placed(Error::Limit {
                     place: Box::new(Place::at_byte(self.at)),
                     what: "bytes in one record",
-                    max: RECORD_BYTES_MAX as u64,
+                    max: self.max as u64,
                     hint: "cut the record into several".into(),
                 }));
+            }
+            if let Some(end) = end {
+                return Ok(Some(self.give(end + 1)));
             }
             self.buffer.drain(..self.searched);
             self.searched = 0;

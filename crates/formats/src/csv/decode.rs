@@ -99,7 +99,8 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         self
     }
 
-    /// The next batch, never empty; `None` after the last one, and after an error.
+    /// The next batch; `None` after the last one, and after an error. One without records is given only
+    /// where some were set aside and not taken yet.
     pub fn next_batch(&mut self) -> Result<Option<TextBatch<'_>>> {
         loop {
             self.start += self.batch_bytes;
@@ -117,7 +118,7 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
                     return Err(self.source.placed(error));
                 }
             }
-            if !self.rows.rows.is_empty() {
+            if !self.rows.rows.is_empty() || !self.rejects.is_empty() {
                 break;
             }
         }
