@@ -425,7 +425,7 @@ mod tests {
         assert_eq!(error, "the pixel at x 2, y 1 has colour 3 of 3");
     }
 
-    /// The specification (11.3.2.1): of a transparent shade of few bits, the others of its two bytes count not.
+    /// Of a transparent shade of few bits the others of its two bytes are no part (PNG, 11.3.2.1).
     #[test]
     fn of_a_transparent_shade_the_lowest_bits_count() {
         let encoded = |shade: Vec<u8>| {

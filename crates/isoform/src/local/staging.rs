@@ -367,8 +367,8 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if self.keep {
-            // The thread holds the lock of what stays, and tells whether there is something to keep. For what is
-            // removed nobody waits until it is on the disk.
+            // The thread holds the lock of what stays, and tells whether there is something to keep. For what
+            // is removed nobody waits until it is on the disk.
             let _ = self.taken();
         }
         // From nothing no later run goes on.

@@ -265,7 +265,8 @@ impl Directory {
 
     /// Gives the target its name again, where a run ended, or failed, after that was taken from it and before
     /// the files had it. Where something has the name, what certificates list is called as what becomes the
-    /// target: a run that ended before the exchange had finished it, and one that goes on tells by its digests.
+    /// target: a run that ended before the exchange had finished it, and one that goes on tells by its
+    /// digests.
     fn put_back(&self) -> Result<()> {
         let (old, files) = (self.old(), self.files());
         if old.symlink_metadata().is_err() {
