@@ -204,8 +204,8 @@ fn tiles_again(
 fn unknown_bounds(predicate: &Predicate, path: &Path, error: &Malformed) -> Failure {
     let (shown, tool) = (path.display(), &predicate.conversion.tool);
     Failure::Other(format!(
-        "{shown}: its certificate states bounds that are not known here ({error}); verify with {} {}, which made \
-         it",
+        "{shown}: its certificate states bounds that are not known here ({error}); verify with {} {}, which \
+         made it",
         tool.name, tool.version
     ))
 }

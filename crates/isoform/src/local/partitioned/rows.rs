@@ -118,8 +118,8 @@ fn check_count(count: usize, columns: usize, partitioning: &Partitioning) -> Res
     )))
 }
 
-/// The paths of all partitions of a table, the digest of the rows of each, and where `wanted` rows of the table
-/// come, which ascend; nothing is written.
+/// The paths of all partitions of a table, the digest of the rows of each, and where `wanted` rows of the
+/// table come, which ascend; nothing is written.
 pub fn sequences(
     source: &dyn TableSource,
     wanted: &[u64],

@@ -105,8 +105,8 @@ pub fn verify(
     })
 }
 
-/// Cuts the sources by partition, and compares what comes of it with what the target holds, and where the rows
-/// stand that the certificate tells. Returns what was found.
+/// Cuts the sources by partition, and compares what comes of it with what the target holds, and where the
+/// rows stand that the certificate tells. Returns what was found.
 fn check_sources(
     (certificate_at, predicate, content): (&Path, &Predicate, &TableContent),
     (target, partitioning): (&Found, &Partitioning),
@@ -140,7 +140,8 @@ fn check_sources(
     Ok(format!("{}{more}: decoded again; each partition holds its rows, in its order", first.display()))
 }
 
-/// The failure of a certificate that does not tell where the rows of a source stand whose texts are exceptions.
+/// The failure of a certificate that does not tell where the rows of a source stand whose texts are
+/// exceptions.
 fn elsewhere(certificate: &Path, source: &Path) -> Failure {
     let (shown, source) = (certificate.display(), source.display());
     Failure::Mismatch(format!(
