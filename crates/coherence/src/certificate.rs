@@ -201,8 +201,8 @@ fn known(bundle: &Bundle) -> Result<Statement, Malformed> {
     Ok(statement)
 }
 
-/// The program that made a statement which is not known here, if that is told, where the key that the statement
-/// names signed it as it stands; else nothing.
+/// The program that made a statement which is not known here, if that is told, where the key that the
+/// statement names signed it as it stands; else nothing.
 fn stated_by(bundle: &Bundle) -> Option<Option<String>> {
     let statement: Value = read("statement", bundle.unverified_payload()).ok()?;
     let predicate = statement.get("predicate")?;

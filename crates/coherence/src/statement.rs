@@ -331,8 +331,8 @@ impl Distortion {
     /// The bounds that were checked, with the companions of that on the parts.
     ///
     /// # Errors
-    /// A gate of a name that is not known here, which may be a bound of a later version; or a limit that is no
-    /// number; or no bound on the whole, or none on the parts.
+    /// A gate of a name that is not known here, which may be a bound of a later version; or a limit that is
+    /// no number; or no bound on the whole, or none on the parts.
     pub fn budget(&self) -> Result<Budget, Malformed> {
         let unexpected =
             |found: &str| Malformed::Unexpected { field: "distortion.gates", found: found.into() };
@@ -387,8 +387,8 @@ pub struct WorstPart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// `whole` or `part`; with what is measured after a dash, where that is no rate of the norm: `whole-rmse`,
-    /// `part-max-abs`. `part-absolute-rmse`, which a part may have whatever its norm; in its place
+    /// `whole` or `part`; with what is measured after a dash, where that is no rate of the norm:
+    /// `whole-rmse`, `part-max-abs`. `part-absolute-rmse`, which a part may have whatever its norm; in its place
     /// `part-absolute`, a distance, in certificates of earlier versions. Or what a gate measures:
     /// `ssimulacra2`, `butteraugli`.
     pub name: String,

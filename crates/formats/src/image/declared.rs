@@ -81,8 +81,8 @@ impl Declared {
         match self {
             Self::Gray(..) => format!("{self}: an array has the shades as samples from 0 to 255"),
             Self::Palette(palette) => format!(
-                "{self}: an array has the colours of pixels, and not their numbers in the palette, such as the \
-                 labels of a mask{}",
+                "{self}: an array has the colours of pixels, and not their numbers in the palette, such as \
+                 the labels of a mask{}",
                 palette.lost()
             ),
         }

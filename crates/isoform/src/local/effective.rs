@@ -27,7 +27,8 @@ pub fn add_dropped(writing: &mut Map<String, Value>, dropped: &[String]) {
     }
 }
 
-/// Adds to how a target holds an array which layout its image declares, and whether the target declares it too.
+/// Adds to how a target holds an array which layout its image declares, and whether the target declares it
+/// too.
 pub fn add_declared(style: &mut Map<String, Value>, declared: &Declared, kept: bool) {
     style.insert("declared".to_owned(), json!(declared.to_string()));
     style.insert("declaredKept".to_owned(), json!(kept));
