@@ -388,8 +388,8 @@ pub struct WorstPart {
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// `whole` or `part`; with what is measured after a dash, where that is no rate of the norm:
-    /// `whole-rmse`, `part-max-abs`. `part-absolute-rmse`, which a part may have whatever its norm; in its place
-    /// `part-absolute`, a distance, in certificates of earlier versions. Or what a gate measures:
+    /// `whole-rmse`, `part-max-abs`. `part-absolute-rmse`, which a part may have whatever its norm; in its
+    /// place `part-absolute`, a distance, in certificates of earlier versions. Or what a gate measures:
     /// `ssimulacra2`, `butteraugli`.
     pub name: String,
     /// Greatest value allowed; of `ssimulacra2` the least.
