@@ -1,10 +1,12 @@
 """Fields that their column's style does not write, in directories of partitions: their texts come back."""
 
+import hashlib
 import json
 import shutil
 
 import duckdb
 import pytest
+from blake3 import blake3
 
 import harness
 
@@ -151,6 +153,13 @@ def test_a_text_that_was_changed_is_found(isoform, table, tmp_path, harm):
     assert text != file.read_text()
     file.write_text(text)
     assert "k=b/part-0.csv" in isoform("verify", target).expect(4).err
+    # So it is where the certificate has the digests of these bytes.
+    at = harness.certificate_of(target)
+    said, changed = harness.statement(at), file.read_bytes()
+    subject = next(subject for subject in said["subject"] if "/k=b/" in subject["name"])
+    subject["digest"] = {"sha256": hashlib.sha256(changed).hexdigest(), "blake3": blake3(changed).hexdigest()}
+    harness.sign(isoform, at, said)
+    assert "its content is not the one that was certified" in isoform("verify", target).expect(4).err
 
 
 def moved_by(places, path=0, row=0, place=0):

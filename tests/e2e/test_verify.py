@@ -91,6 +91,22 @@ def test_one_bit_of_what_was_signed(isoform, converted, certificate, field, plac
     assert certificate.name in told and "get it again, or convert the source again" in told
 
 
+def test_what_a_later_version_states_is_not_told_as_damage(isoform, converted, certificate):
+    for change, told in [
+        (lambda said: said.update(predicateType="urn:isoform:conversion:v2"), "predicateType"),
+        (lambda said: said["predicate"].update(new="x"), "unknown field `new`"),
+    ]:
+        said = harness.statement(certificate)
+        said["predicate"]["conversion"]["tool"]["version"] = "9.9.9"
+        change(said)
+        whole = certificate.read_bytes()
+        harness.sign(isoform, certificate, said)
+        err = isoform("verify", converted).expect(9).err
+        assert f"{certificate}: states what is not known here: " in err and told in err
+        assert "its signature holds: verify with isoform 9.9.9, which made it" in err and "damaged" not in err
+        certificate.write_bytes(whole)
+
+
 def test_any_bit_of_the_certificate(isoform, converted, certificate):
     """Every hundredth byte: a bit there makes the file malformed or its signature wrong, never acceptable."""
     whole = certificate.read_bytes()

@@ -126,6 +126,14 @@ pub enum CertificateError {
     /// The bytes are not a certificate.
     #[error("malformed certificate: {0}")]
     Malformed(#[from] Malformed),
+    /// What it states is signed as it stands, but not in a way that is known here, as of another version.
+    #[error("states what is not known here: {why}")]
+    Unknown {
+        /// What is not known.
+        why: Malformed,
+        /// The program that made it, with its version, where that is told.
+        tool: Option<String>,
+    },
     /// The signature was not made by the key that the certificate names, over what it states.
     #[error("the signature is not valid")]
     BadSignature,
@@ -166,9 +174,10 @@ impl Certificate {
 
 /// Checks a bundle: its signature under the key it names, its consistency, and, if asked, that key itself.
 pub fn verify(bundle: &Bundle, pinned: Option<&Digest>) -> Result<Certificate, CertificateError> {
-    let statement: Statement = read("statement", bundle.unverified_payload())?;
-    expect("_type", &statement.statement_type, STATEMENT_TYPE)?;
-    expect("predicateType", &statement.predicate_type, PREDICATE_TYPE)?;
+    let statement = known(bundle).map_err(|why| match stated_by(bundle) {
+        Some(tool) => CertificateError::Unknown { why, tool },
+        None => why.into(),
+    })?;
     let signer = key::from_pem(&statement.predicate.key).map_err(|_| Malformed::Key)?;
     let key_id = key::key_id(&signer).map_err(|_| Malformed::Key)?;
     if key_id != *bundle.unverified_key_id() {
@@ -182,6 +191,26 @@ pub fn verify(bundle: &Bundle, pinned: Option<&Digest>) -> Result<Certificate, C
     }
     let verdict = consistency::check(&statement.predicate)?;
     Ok(Certificate { statement, key_id, verdict })
+}
+
+/// The statement of a bundle, of which nothing is checked.
+fn known(bundle: &Bundle) -> Result<Statement, Malformed> {
+    let statement: Statement = read("statement", bundle.unverified_payload())?;
+    expect("_type", &statement.statement_type, STATEMENT_TYPE)?;
+    expect("predicateType", &statement.predicate_type, PREDICATE_TYPE)?;
+    Ok(statement)
+}
+
+/// The program that made a statement which is not known here, if that is told, where the key that the
+/// statement names signed it as it stands; else nothing.
+fn stated_by(bundle: &Bundle) -> Option<Option<String>> {
+    let statement: Value = read("statement", bundle.unverified_payload()).ok()?;
+    let predicate = statement.get("predicate")?;
+    let signer = key::from_pem(predicate.get("key")?.as_str()?).ok()?;
+    let is_named = key::key_id(&signer).ok()? == *bundle.unverified_key_id();
+    let tool = |member: &str| predicate.pointer(&format!("/conversion/tool/{member}"))?.as_str();
+    let tool = tool("name").zip(tool("version")).map(|(name, version)| format!("{name} {version}"));
+    (is_named && bundle.is_signed_by(&signer)).then_some(tool)
 }
 
 /// States and signs what a verified whole shows. The bytes of the file are [`Bundle::to_bytes`].

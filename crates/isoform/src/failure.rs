@@ -213,11 +213,17 @@ fn instead(path: &Path) -> &'static str {
 }
 
 /// The next step where a certificate does not hold.
-fn another(error: &coherence::certificate::CertificateError) -> &'static str {
+fn another(error: &coherence::certificate::CertificateError) -> String {
     use coherence::certificate::CertificateError;
     match error {
-        CertificateError::WrongKey { .. } => "get one that this key signed, or name another key",
-        _ => "it is damaged or was changed: get it again, or convert the source again",
+        CertificateError::WrongKey { .. } => "get one that this key signed, or name another key".into(),
+        CertificateError::Unknown { tool: Some(tool), .. } => {
+            format!("its signature holds: verify with {tool}, which made it")
+        }
+        CertificateError::Unknown { tool: None, .. } => {
+            "its signature holds: verify with the program that made it".into()
+        }
+        _ => "it is damaged or was changed: get it again, or convert the source again".into(),
     }
 }
 
@@ -281,7 +287,7 @@ fn certificate_code(error: &coherence::certificate::CertificateError) -> u8 {
             | Malformed::Key
             | Malformed::KeyNames,
         ) => BAD_SIGNATURE,
-        CertificateError::Malformed(_) => MALFORMED,
+        CertificateError::Malformed(_) | CertificateError::Unknown { .. } => MALFORMED,
         _ => BAD_SIGNATURE,
     }
 }

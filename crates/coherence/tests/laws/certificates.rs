@@ -124,6 +124,8 @@ fn with_statement(bytes: &[u8], change: impl Fn(&mut Value)) -> Vec<u8> {
 fn malformed(bytes: &[u8]) -> Malformed {
     match read(bytes) {
         Err(CertificateError::Malformed(malformed)) => malformed,
+        // A signer who lies in another way than is known.
+        Err(CertificateError::Unknown { why, .. }) => why,
         other => panic!("expected a malformed certificate, got {other:?}"),
     }
 }
@@ -164,6 +166,33 @@ fn bundles_are_read_strictly() {
     let large = vec![b' '; BUNDLE_BYTES_MAX + 1];
     assert_eq!(malformed(&large), Malformed::TooLarge { bytes: BUNDLE_BYTES_MAX + 1 });
     assert_eq!(malformed(&vec![b'['; 1 << 20]), Malformed::TooDeep { offset: DEPTH_MAX });
+}
+
+#[test]
+fn what_another_version_states_is_no_damage_where_its_signature_holds() {
+    let bytes = signed(&verification::whole(1, 0), true);
+    let tool = |statement: &mut Value| statement["predicate"]["conversion"]["tool"]["version"] = json!("9.9");
+    let later = |change: fn(&mut Value)| {
+        with_statement(&bytes, |statement| {
+            tool(statement);
+            change(statement);
+        })
+    };
+    let changes: [fn(&mut Value); 2] = [
+        |statement| statement["predicateType"] = json!("urn:isoform:conversion:v2"),
+        |statement| statement["predicate"]["new"] = json!("x"),
+    ];
+    for change in changes {
+        let stated = later(change);
+        let found = read(&stated);
+        let told = |tool: &Option<String>| tool.as_deref().is_some_and(|tool| tool.ends_with(" 9.9"));
+        assert!(matches!(&found, Err(CertificateError::Unknown { tool, .. }) if told(tool)), "{found:?}");
+        // Under another signature it was changed.
+        let unsigned = with_bundle(&stated, |bundle| {
+            bundle["dsseEnvelope"]["signatures"][0]["sig"] = json!(BASE64.encode([0; 64]));
+        });
+        assert!(matches!(read(&unsigned), Err(CertificateError::Malformed(_))));
+    }
 }
 
 #[test]
