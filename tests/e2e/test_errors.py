@@ -103,6 +103,20 @@ def test_bad_input(isoform, tmp_path, name):
     assert harness.listing(tmp_path) == [name]
 
 
+def test_a_damaged_row_group_is_told_with_its_own_first_record(isoform, tmp_path):
+    good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
+    table = pyarrow.table({"i": list(range(400)), "s": [str(row % 9) for row in range(400)]})
+    pyarrow.parquet.write_table(table, good, compression="none", row_group_size=100, use_dictionary=False)
+    for group in (0, 2, 3):
+        at = pyarrow.parquet.read_metadata(good).row_group(group).column(1).data_page_offset
+        bad.write_bytes(good.read_bytes())
+        with bad.open("r+b") as file:
+            file.seek(at + 40)
+            file.write(b"\xff" * 4)
+        told = isoform("convert", bad, tmp_path / "out.arrow").expect(9).err
+        assert f'record {group * 100 + 1}, column "s", byte {at}: ' in told and "the next 100 rows" in told, told
+
+
 @pytest.mark.parametrize("ending", ["parquet", "arrow", "arrows", "avro"])
 def test_binary_files_cut_or_changed_are_refused_or_read_as_they_are(isoform, sales, tmp_path, ending):
     """A cut file is an error. A changed bit is an error, or a table that converts and verifies: never a crash."""

@@ -432,6 +432,39 @@ def test_records_without_the_given_type_are_set_aside(isoform, tmp_path):
     assert "record 2" in done.expect(9).err
 
 
+@pytest.mark.parametrize("text, given, record, reason, aside", [
+    ("d;e\n1.2.2024;1\n31.02.2024;2\n", "d=date:%d.%m.%Y", 2, "is no day or time that there is", True),
+    ("d;e\n2020.01.31;1\n1500.01.31;2\n", "d=date", 2, "has no year from 1600 to 2299", True),
+    ("d;e\n31.01.2024;1\n2024-01-31;2\n", "d=date", 2, "is a date in another pattern or order", False),
+    ("d;e\n1,5;1\n7;2\n2.5;3\n", "d=float64", 3, "has another decimal mark than a value before it", False),
+    ("d;e\n01/02/2024;1\n03/04/2024;2\n", "d=date", 1, "(every date fits both orders of day and month", False),
+    ("d;e\n1;1\n300;2\n", "d=int8", 2, "a value is beyond what it holds", True),
+    ("d;e\n" + "1.2.2024;1\n" * 140_000 + "1.2.;ü\n1;1\n", "d=date:%d.%m.%Y", 140_001, "does not fit the pattern", True),
+])
+def test_the_place_of_a_wrong_type_is_that_of_the_reason(isoform, tmp_path, text, given, record, reason, aside):
+    source, target, rejects = tmp_path / "in.csv", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    command = ("convert", source, target, "--type", given)
+    for encoding in ("utf-8", "utf-16-le"):
+        mark = "\ufeff" if encoding != "utf-8" else ""
+        source.write_bytes((mark + text).encode(encoding))
+        told = isoform(*command).expect(9).err
+        byte = len((mark + "".join(text.splitlines(keepends=True)[:record])).encode(encoding))
+        assert f'in.csv, record {record}, column "d", byte {byte}: ' in told and reason in told, told
+        assert "(record" not in told and ("--rejects" in told) == aside, told
+    # What is advised helps, and what was followed is not advised again.
+    told = isoform(*command, "--rejects", rejects).expect(0 if aside else 9).err
+    assert aside == rejects.exists() and "--rejects" not in told, told
+    # Records are those of the source, of several.
+    if "mark" in reason:
+        return
+    source.write_text(text)
+    before = tmp_path / "before.csv"
+    before.write_text("e;d\n8;\n9;\n")
+    told = isoform("convert", before, source, target, "--union", "--force", "--type", given).expect(9).err
+    byte = len("".join(text.splitlines(keepends=True)[:record]).encode())
+    assert f'in.csv, record {record}, column "d", byte {byte}: ' in told and reason in told, told
+
+
 def test_versions_are_no_dates(isoform, tmp_path):
     (tmp_path / "a.csv").write_text("v,d\n5.1.2600,5.1.2024\n6.1.7601,31.12.9999\n")
     document = isoform("--json", "inspect", tmp_path / "a.csv").expect(0).json()

@@ -5,6 +5,7 @@
 //! been done first, since a profile that all fields fit is the profile of all fields.
 
 mod certified;
+mod misfit;
 mod read_as;
 mod rules;
 mod spelled;
@@ -379,25 +380,6 @@ impl Opened {
             Table::Many(table) => table.why(),
             Table::Through(passage) => passage.inner().why(),
         }
-    }
-
-    /// What is to be said of a field that does not fit, where its column was typed by all of its fields: the
-    /// type was given by a person, or told by a certificate. Other errors are given back.
-    pub fn misfit(&self, error: Error) -> Error {
-        let Error::Retype { place, column } = error else {
-            let from_encoder =
-                matches!(error, Error::Limit { .. } | Error::Unsupported { .. }) && !self.has_many();
-            return if from_encoder { error.in_file(self.file.path()) } else { error };
-        };
-        if let Some(certified) = self.certified() {
-            return certified.misfit(*place).in_file(self.file.path());
-        }
-        let why = self.why().get(column).map(|why| why.said.as_str()).filter(|why| !why.is_empty());
-        let why = why.unwrap_or("a value is beyond what it holds");
-        let what = format!("the column does not have the type that was given for it ({why})");
-        let hint =
-            "give another type with --type, or none to have it found, or set records aside (--rejects)";
-        Error::unsupported(*place, what, hint).in_file(self.file.path())
     }
 
     /// Whether several sources are one table.

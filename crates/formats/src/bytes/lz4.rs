@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+use lz4_flex::frame::{BlockMode, BlockSize, Error as Fault, FrameDecoder, FrameEncoder, FrameInfo};
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
@@ -55,7 +55,7 @@ struct Frame(FrameDecoder<Input>);
 
 impl Member for Frame {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(out)? {
+        match self.0.read(out).map_err(in_words)? {
             // The decoder takes the end of the file for the end of a frame; the mark of the end must be
             // there.
             0 if self.0.get_ref().ran_out() => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -70,6 +70,25 @@ impl Member for Frame {
     fn into_input(self: Box<Self>) -> Input {
         self.0.into_inner()
     }
+}
+
+/// The same error, without the names that the library has for what is damaged.
+fn in_words(error: io::Error) -> io::Error {
+    let Some(found) = error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) else { return error };
+    let words = match found {
+        Fault::HeaderChecksumError => "the checksum of the frame's header does not fit it",
+        Fault::BlockChecksumError => "the checksum of a block does not fit it",
+        Fault::ContentChecksumError => "the checksum of the content does not fit it",
+        Fault::ContentLengthError { .. } => "the frame states another size than that of its content",
+        Fault::BlockTooBig | Fault::InvalidBlockInfo => "the size of a block is none that its frame can have",
+        Fault::UnsupportedVersion(_) | Fault::UnsupportedBlocksize(_) | Fault::ReservedBitsSet => {
+            "the frame's header holds what no header holds"
+        }
+        Fault::DictionaryNotSupported => "the frame asks for a dictionary, and none is read",
+        Fault::WrongMagicNumber | Fault::SkippableFrame(_) => "no lz4 frame begins here",
+        _ => "a block cannot be unpacked",
+    };
+    io::Error::new(error.kind(), words)
 }
 
 /// A run of content as one frame with its size, and the check of its type.

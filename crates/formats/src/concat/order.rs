@@ -64,6 +64,13 @@ impl Concat {
         self.shown = Shown { order, schema, why };
     }
 
+    /// That the field of a column in this row of the whole does not have the type of the column.
+    pub(crate) fn misfit_at(&self, row: u64, column: usize) -> Option<Error> {
+        let (member, own) = self.touched(&(row..row + 1)).into_iter().next()?;
+        let column = member.columns.get(*self.shown.order.get(column)?).copied().flatten()?;
+        Some(self.shown_error(member, member.opened.misfit_at(own.start, column)?))
+    }
+
     /// The error of a member's row, naming the column as it is shown.
     pub(super) fn shown_error(&self, member: &Member, error: Error) -> Error {
         match error {

@@ -106,6 +106,19 @@ impl CsvTable {
         self.text.placed(Error::Retype { place: Box::new(place), column })
     }
 
+    /// The same, of a row of this table, counted from 0; `None` where the text cannot be read there again.
+    pub(crate) fn misfit_at(&self, row: u64, column: usize) -> Option<Error> {
+        let part = self.scan.around(&(row..row + 1));
+        let mut reader = RecordReader::new(self.text.as_ref(), &self.dialect, &part, BadRecords::Fail);
+        while let Some(batch) = reader.next_batch().ok()? {
+            let at = (0..batch.rows()).find(|at| batch.record_number(*at) == row + 1);
+            if let Some(at) = at {
+                return Some(self.misfit(&batch, at, column));
+            }
+        }
+        None
+    }
+
     /// Fails where one of these rows lacks a field of a column that is said to give back its text.
     fn check_absent(&self, batch: &TextBatch<'_>, mut rows: Range<usize>) -> Result<()> {
         let told = |row: usize| batch.absent(row).find(|column| self.typings[*column].reversible);

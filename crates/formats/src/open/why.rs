@@ -1,7 +1,7 @@
 //! Provides what there is to say of how columns are typed.
 
 use crate::jsonl;
-use crate::text::{ColumnTyping, Profile};
+use crate::text::{ColumnTyping, Unfit, Profile};
 
 /// What there is to say of how a column is typed; empty where there is nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,18 +10,26 @@ pub struct Why {
     pub said: String,
     /// The latter alone, where that is known apart.
     pub lost: String,
+    /// Where it does not have the type that was given for it: what speaks against that.
+    pub unfit: Option<Unfit>,
+    /// Whether that is a field whatever the others are, so that its record can be set aside.
+    pub is_alone: bool,
 }
 
 impl From<String> for Why {
     fn from(said: String) -> Self {
-        Why { lost: said.clone(), said }
+        Why { lost: said.clone(), said, ..Why::default() }
     }
 }
 
 /// The typings of columns, with what there is to say of each.
 pub(crate) fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<Why>) {
-    let resolved = profiles.iter().map(Profile::resolve);
-    resolved.map(|found| (found.typing, Why { said: found.why, lost: found.lost })).unzip()
+    let resolved = profiles.iter().map(|profile| {
+        let found = profile.resolve();
+        let is_alone = found.unfit.as_ref().is_some_and(|unfit| profile.is_unfit_alone(unfit));
+        (found.typing, Why { said: found.why, lost: found.lost, unfit: found.unfit, is_alone })
+    });
+    resolved.unzip()
 }
 
 /// What there is to say of each column of JSON.

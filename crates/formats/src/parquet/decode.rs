@@ -166,30 +166,36 @@ impl ParquetSource {
         normal::batch(&batch, &self.schema).map_err(|error| error.rows_before(rows.start))
     }
 
-    /// An error of these rows, naming the column of a row group that alone gives one too, and where its bytes
-    /// begin.
+    /// An error of these rows: that of the column of a row group that alone gives one too, with its record and
+    /// where its bytes begin.
     fn blamed(&self, error: Error, rows: Range<u64>) -> Error {
         let Error::Malformed { format: NAME, .. } = error else { return error };
-        let error = error.at_row(rows.start + 1);
         let columns = self.reader.parquet_schema();
-        let fails = |rows: &Range<u64>, leaf: usize| {
-            let count = usize::try_from(rows.end - rows.start).unwrap_or(BATCH_ROWS).min(BATCH_ROWS);
-            let (groups, wanted) = self.wanted(rows);
-            let mask = ProjectionMask::leaves(columns, [leaf]);
-            let read = guarded(NAME, || {
-                let mut reader = rows_of(groups, &self.held, mask, count, wanted).map_err(malformed)?;
-                reader.try_for_each(|batch| batch.map(drop)).map_err(|error| undecoded(0, count, &error))
-            });
-            read.is_err()
-        };
         for number in self.groups(&rows) {
             let within = self.starts[number].max(rows.start)..self.starts[number + 1].min(rows.end);
-            if let Some(leaf) = (0..columns.num_columns()).find(|leaf| fails(&within, *leaf)) {
-                let at = self.reader.metadata().row_group(number).column(leaf).byte_range().0;
-                return error.in_column(&columns.column(leaf).path().string()).or_at(at);
+            for leaf in 0..columns.num_columns() {
+                if let Err(error) = self.try_column(leaf, &within) {
+                    let at = self.reader.metadata().row_group(number).column(leaf).byte_range().0;
+                    return error.in_column(&columns.column(leaf).path().string()).or_at(at);
+                }
             }
         }
-        error
+        error.at_row(rows.start + 1)
+    }
+
+    /// Reads these rows of one column, which fails where they cannot be decoded.
+    fn try_column(&self, leaf: usize, rows: &Range<u64>) -> Result<()> {
+        let (mut at, left) = (rows.start, |at| usize::try_from(rows.end - at).unwrap_or(BATCH_ROWS));
+        let (groups, wanted) = self.wanted(rows);
+        let mask = ProjectionMask::leaves(self.reader.parquet_schema(), [leaf]);
+        let count = left(at).min(BATCH_ROWS);
+        let read = guarded(NAME, || {
+            for batch in rows_of(groups, &self.held, mask, count, wanted).map_err(malformed)? {
+                at += batch.map_err(|error| undecoded(at, count.min(left(at)), &error))?.num_rows() as u64;
+            }
+            Ok(())
+        });
+        read.map_err(|error| error.at_row(at + 1))
     }
 
     /// The row groups with these rows, and which of theirs they are.

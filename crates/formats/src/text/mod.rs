@@ -42,7 +42,7 @@ pub(crate) use options::NULL_WORDS;
 pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;
 pub(crate) use profile::merge;
-pub use profile::{Fresh, Profile, Resolved};
+pub use profile::{Fresh, Profile, Resolved, Unfit};
 pub use style::{
     Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, HalfDayPattern, Mark,
     OffsetForm, Scientific, Style, TimestampPattern, Zone,

@@ -121,7 +121,7 @@ fn a_lenient_reading_takes_what_strptime_takes_and_guesses_nothing() {
 fn a_column_comes_back_or_says_which_record_does_not() {
     let fields = ["01.02.24 09:05", "", "31.12.99 23:59"];
     let found = resolved("timestamp[s]:%d.%m.%y %H:%M", &fields);
-    assert!(found.typing.reversible && !found.impossible && found.why.is_empty());
+    assert!(found.typing.reversible && found.unfit.is_none() && found.why.is_empty());
     assert_eq!(back(&found.typing, &fields).unwrap(), fields);
     let again = ColumnTyping::from_json(&found.typing.to_json().unwrap()).unwrap();
     assert_eq!(again, found.typing);
@@ -131,7 +131,7 @@ fn a_column_comes_back_or_says_which_record_does_not() {
     assert_eq!(back(&loose.typing, &["3.4.2024"]).unwrap(), ["03.04.2024"]);
 
     let wrong = resolved("date:%d.%m.%Y", &["01.02.2024", "3.4.2024", "2024-01-01"]);
-    assert!(wrong.impossible && wrong.why.contains("record 3: \"2024-01-01\" does not fit"), "{wrong:?}");
+    assert!(wrong.unfit.is_some() && wrong.why.contains("record 3: \"2024-01-01\" does not fit"), "{wrong:?}");
     assert!(matches!(wrong.typing.style.form, Form::Given(_)));
     assert!(back(&wrong.typing, &["2024-01-01"]).is_none());
 }

@@ -114,6 +114,11 @@ impl<T: Copy + PartialEq> Agreed<T> {
         }
     }
 
+    /// What the lowest row shows, if that is before this one.
+    pub(super) fn first_before(&self, row: u64) -> Option<T> {
+        self.first.as_ref().filter(|(_, first)| first.row < row).map(|(property, _)| *property)
+    }
+
     /// What the lowest row shows.
     pub(super) fn first(&self) -> Option<T> {
         self.first.as_ref().map(|(property, _)| *property)

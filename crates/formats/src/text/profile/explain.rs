@@ -1,11 +1,11 @@
 //! Provides the reasons that a profile gives: why a column is text, or reads into values that lose its text.
 
-use super::Profile;
 use super::agreed::Offence;
-use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, ORDER, WORDS};
+use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, MARK, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
 use super::moments::{SHORT_YEAR, contradicts, describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
+use super::{Profile, Unfit};
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{out_of_range, read_any, read_leniently};
 use crate::text::number::{normalise_integer, split_sign};
@@ -32,7 +32,7 @@ impl Profile {
         }
         let (reason, hint) = match self.reach.broken() == Some(&offence) {
             true => (BEYOND_ALL_UNITS, None),
-            false => describe(&offence, self.rules.options.decimal_marks),
+            false => self.describe(&offence),
         };
         let is_first = first_value == Some(offence.row);
         let told = if is_first { reason } else { among(reason, &name) };
@@ -55,14 +55,17 @@ impl Profile {
         format!("{place} {told}{until}{hint}")
     }
 
+    /// That none of the dates tells which of its numbers is the day.
+    pub(super) fn ambiguous(&self) -> Unfit {
+        match self.offences.of(0) {
+            Some(first) => Unfit::new(first, format_args!("{}: {AMBIGUOUS}", show(first))),
+            None => Unfit::of_all(AMBIGUOUS.to_owned()),
+        }
+    }
+
     /// Why dates stay text.
     pub(super) fn why_ambiguous(&self) -> String {
-        let shown = self.offences.of(0).map(|o| format!("record {}: {}: ", o.row + 1, show(o)));
-        format!(
-            "{}every date fits both orders of day and month; \
-             --dates dmy or --dates mdy says which",
-            shown.unwrap_or_default()
-        )
+        self.ambiguous().placed()
     }
 
     /// What a reading that is not reversible loses.
@@ -74,42 +77,70 @@ impl Profile {
         if self.nulls.broken.as_ref() == Some(&offence) {
             return format!("{place} is a second spelling of null, which is not kept apart from the first");
         }
-        let (reason, _) = describe(&offence, self.rules.options.decimal_marks);
+        let (reason, _) = self.describe(&offence);
         format!("{place} {reason}, so it is not how {name} is written: its value is kept, its text is not")
     }
 
     /// Which field does not have the fixed type.
-    pub(super) fn why_impossible(&self, fixed: &DataType) -> String {
+    pub(super) fn unfit_for(&self, fixed: &DataType) -> Unfit {
         let name = shown_type(fixed);
-        match self.longest_lived() {
-            Some((_, offence)) => {
-                let place = format!("record {}: {}", offence.row + 1, show(&offence));
-                if let Some(both) = type_of_timestamp(&offence.text).filter(|_| is_date_type(fixed)) {
-                    let both = shown_type(&both);
-                    return format!(
-                        "{place} has a time of day too, so it is not of type {name}; {both} holds both"
-                    );
-                }
-                let marks = self.rules.options.decimal_marks;
-                let (reason, hint) = match describe(&offence, marks) {
-                    _ if fixed.is_integer() && has_fraction(&marked(&offence.text, marks)) => {
-                        ("has a fraction", None)
-                    }
-                    _ if !is_date_type(fixed) && is_date(&offence.text) => match fixed {
-                        DataType::Timestamp(..) => ("is a date without a time of day", None),
-                        _ => ("is a date", None),
-                    },
-                    _ if contradicts(&offence.text, self.rules.options.date_order) => {
-                        ("has another order of day and month than the given one", None)
-                    }
-                    found => found,
-                };
-                let about_commas = |hint: &&str| [COMMA_HINT, THOUSANDS_HINT].contains(hint);
-                let hint = hint.filter(about_commas).map(|hint| format!("; {hint}"));
-                format!("{place} {reason}, so it is not of type {name}{}", hint.unwrap_or_default())
-            }
-            None => format!("the column is not of type {name}"),
+        let Some((_, offence)) = self.longest_lived() else {
+            return Unfit::of_all(format!("the column is not of type {name}"));
+        };
+        if let Some(both) = type_of_timestamp(&offence.text).filter(|_| is_date_type(fixed)) {
+            let (shown, both) = (show(&offence), shown_type(&both));
+            return Unfit::new(
+                &offence,
+                format_args!("{shown} has a time of day too, so it is not of type {name}; {both} holds both"),
+            );
         }
+        let marks = self.rules.options.decimal_marks;
+        let (reason, hint) = match self.describe(&offence) {
+            _ if fixed.is_integer() && has_fraction(&marked(&offence.text, marks)) => {
+                ("has a fraction", None)
+            }
+            _ if !is_date_type(fixed) && is_date(&offence.text) => match fixed {
+                DataType::Timestamp(..) => ("is a date without a time of day", None),
+                _ => ("is a date", None),
+            },
+            _ if contradicts(&offence.text, self.rules.options.date_order) => {
+                ("has another order of day and month than the given one", None)
+            }
+            found => found,
+        };
+        let about_commas = |hint: &&str| [COMMA_HINT, THOUSANDS_HINT].contains(hint);
+        let hint = hint.filter(about_commas).map(|hint| format!("; {hint}")).unwrap_or_default();
+        let shown = show(&offence);
+        Unfit::new(&offence, format_args!("{shown} {reason}, so it is not of type {name}{hint}"))
+    }
+
+    /// What is the matter with a field, and the option that accepts it.
+    fn describe(&self, offence: &Offence) -> (&'static str, Option<&'static str>) {
+        match self.changes_mark(offence) {
+            true => ("has another decimal mark than a value before it", None),
+            false => describe(offence, self.rules.options.decimal_marks),
+        }
+    }
+
+    /// Whether a number has one decimal mark, and one before it the other, where no option tells which it is.
+    fn changes_mark(&self, offence: &Offence) -> bool {
+        let Some(mark) = sole_mark(&offence.text) else { return false };
+        let by_default = match self.rules.options.decimal_marks {
+            DecimalMarks::Comma => false,
+            DecimalMarks::Point => !has_thousands(&offence.text),
+            DecimalMarks::Either => true,
+        };
+        // Of rows behind the end of a type it depends on how profiles were merged whether they were seen.
+        let was = |end: &Option<Offence>, row: u64| end.as_ref().is_none_or(|end| end.row >= row);
+        let decimal = self.decimal.first_before(offence.row).map(|(_, mark)| mark.byte());
+        let decimal = decimal.filter(|_| was(&self.end(bits::DECIMAL), offence.row));
+        // The first field that is no floating-point number with each of the marks.
+        let possible = super::initial(&self.rules.options, self.rules.fixed.as_ref());
+        let float = self.strict_float_end(possible).map(|end| end.offence);
+        let unfit = [0, 1].into_iter().filter_map(|mark| self.end(MARK.bit(mark)));
+        let before = unfit.filter(|known| known.row < offence.row && was(&float, known.row));
+        let float = before.filter_map(|known| sole_mark(&known.text)).next();
+        by_default && decimal.or(float).is_some_and(|known| known != mark)
     }
 
     /// The row of the first value.
@@ -183,6 +214,11 @@ impl Profile {
         if self.loose_float.is_enabled() {
             return self.loose_float.end();
         }
+        self.strict_float_end(possible)
+    }
+
+    /// The end of floating-point numbers without exceptions.
+    fn strict_float_end(&self, possible: u64) -> Option<End> {
         let choices = FLOAT_CHOICES.iter().map(|choice| hard(self.end(possible & choice.all())));
         choices.fold(hard(self.end(bits::FLOAT)), first_end)
     }
@@ -231,6 +267,8 @@ pub(super) fn show(offence: &Offence) -> String {
 /// What is the matter with a moment that no unit holds together with the moments before it.
 const BEYOND_ALL_UNITS: &str = "and the rows before it have no unit in common: \
     only nanoseconds have all the digits, and they reach from 1677 to 2262";
+
+const AMBIGUOUS: &str = "every date fits both orders of day and month; --dates dmy or --dates mdy says which";
 
 const COMMA_HINT: &str = "--decimal-comma reads it as a decimal mark";
 
@@ -338,6 +376,14 @@ fn describe_mark(text: &[u8], marks: DecimalMarks) -> Option<(&'static str, Opti
         (1, 0) => Some(("has a comma", Some(COMMA_HINT))),
         _ => Some(("has a comma", None)),
     }
+}
+
+/// The decimal mark of a number that has one mark.
+fn sole_mark(text: &[u8]) -> Option<u8> {
+    let is_number = text.iter().all(|byte| byte.is_ascii_digit() || b"+-,.eE".contains(byte));
+    let mut marks = text.iter().copied().filter(|byte| b",.".contains(byte));
+    let mark = marks.next().filter(|_| marks.next().is_none());
+    mark.filter(|_| is_number && text.iter().any(u8::is_ascii_digit))
 }
 
 /// Whether commas or points stand between groups of three digits, as in `1,234`, `1,234,567.8` and `1.234,5`.

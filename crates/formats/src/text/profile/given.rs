@@ -5,7 +5,7 @@ use arrow_schema::DataType;
 use super::agreed::{Offence, earlier};
 use super::explain::show;
 use super::resolve::Candidate;
-use super::{Profile, Resolved};
+use super::{Unfit, Profile, Resolved};
 use crate::text::default::unit_digits;
 use crate::text::{Form, GivenPattern, RawField};
 
@@ -46,15 +46,15 @@ impl Profile {
     pub(super) fn resolve_given(&self, pattern: &GivenPattern, ty: &DataType) -> Resolved {
         let candidate = Candidate::new(ty.clone(), Form::Given(pattern.clone()));
         let told = |offence: &Offence, what: &str| {
-            format!("record {}: {} {what} {:?}", offence.row + 1, show(offence), pattern.as_str())
+            Unfit::new(offence, format_args!("{} {what} {:?}", show(offence), pattern.as_str()))
         };
         match (&self.given.unfit, &self.given.other) {
             (Some(unfit), _) => {
-                let why = told(unfit, pattern.misfit(&unfit.text));
-                Resolved { impossible: true, ..self.resolved(candidate, why) }
+                let unfit = told(unfit, pattern.misfit(&unfit.text));
+                Resolved { unfit: Some(unfit.clone()), ..self.resolved(candidate, unfit.placed()) }
             }
             (None, Some(other)) => {
-                let why = told(other, "is not as it would be written by");
+                let why = told(other, "is not as it would be written by").placed();
                 Resolved { lost: why.clone(), why, ..self.lossy(candidate) }
             }
             (None, None) => self.resolved(candidate, String::new()),

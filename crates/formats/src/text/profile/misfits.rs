@@ -1,8 +1,47 @@
 //! Provides the fields that do not have the type that was given for their column, each looked at alone. What
 //! fields must agree on besides, such as the order of day and month, is no fault of one of them.
 
-use super::{Fresh, Profile};
-use crate::text::{ColumnParser, RawField, shown_type};
+use std::fmt;
+
+use super::agreed::Offence;
+use super::resolve::Candidate;
+use super::{Fresh, Profile, Resolved, Rules, initial};
+use crate::text::{ColumnParser, ColumnTyping, Form, RawField, shown_type};
+use arrow_schema::DataType;
+
+/// What speaks against the type that was given for a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// What is the matter, beginning with the field, where it is one.
+    pub why: String,
+    /// The field.
+    field: Option<Offence>,
+}
+
+impl Unfit {
+    /// One field is unfit.
+    pub(super) fn new(field: &Offence, why: fmt::Arguments<'_>) -> Self {
+        Unfit { why: why.to_string(), field: Some(field.clone()) }
+    }
+
+    /// No field is, but all of them are.
+    pub(super) fn of_all(why: String) -> Self {
+        Unfit { why, field: None }
+    }
+
+    /// The row of the field, counted from 0.
+    pub fn row(&self) -> Option<u64> {
+        self.field.as_ref().map(|field| field.row)
+    }
+
+    /// What is the matter, after the record.
+    pub(super) fn placed(&self) -> String {
+        match self.row() {
+            Some(row) => format!("record {}: {}", row + 1, self.why),
+            None => self.why.clone(),
+        }
+    }
+}
 
 impl Fresh {
     /// The columns whose type was given, by position, each with its profile of no fields.
@@ -12,12 +51,34 @@ impl Fresh {
 }
 
 impl Profile {
+    /// The typing of a fixed type that no remaining candidate has.
+    pub(super) fn unchecked(&self, fixed: &DataType) -> Resolved {
+        let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
+        let tried = initial(&self.rules.options, Some(fixed)) != 0;
+        let unfit = tried.then(|| match self.is_undecided_as(fixed) {
+            true => self.ambiguous(),
+            false => self.unfit_for(fixed),
+        });
+        let why = unfit.as_ref().map(Unfit::placed).unwrap_or_default();
+        let candidate = Candidate::new(fixed.clone(), form);
+        Resolved { unfit, ..self.resolved(candidate, why) }
+    }
+
     /// Which of these fields do not have the given type, by position in ascending order, each with the
     /// reason. This is a profile of no fields.
     pub(crate) fn misfits(&self, fields: &[RawField<'_>]) -> Vec<(usize, String)> {
         let mut found = Vec::new();
         self.sift(fields, 0, &mut found);
         found
+    }
+
+    /// Whether it is a field that does not have the given type whatever the others of its column are.
+    pub(crate) fn is_unfit_alone(&self, unfit: &Unfit) -> bool {
+        let Rules { options, fixed, pattern, .. } = self.rules.as_ref();
+        let fresh = Profile::with_parts(options.clone(), fixed.clone(), pattern.clone());
+        let field = unfit.field.as_ref();
+        let field = field.map(|Offence { text, quoted, .. }| RawField { bytes: text, quoted: *quoted });
+        field.is_some_and(|field| fresh.misfit(&[field]).is_some())
     }
 
     /// Looks at these fields, the first of which has this position, at once, and at each half where together
@@ -40,10 +101,9 @@ impl Profile {
         let mut profile = self.clone();
         (0..).zip(fields).for_each(|(row, field)| profile.observe(row, *field));
         let found = profile.resolve();
-        if found.impossible {
+        if let Some(unfit) = found.unfit {
             let undecided = self.rules.pattern.is_none() && profile.is_undecided_as(fixed);
-            let why = found.why.strip_prefix("record 1: ").unwrap_or(&found.why);
-            return (!undecided).then(|| why.to_owned());
+            return (!undecided).then_some(unfit.why);
         }
         let mut parser = ColumnParser::new(&found.typing).ok()?;
         let misfit = parser.push_all(fields).err()?;
@@ -86,6 +146,25 @@ mod tests {
             let found = misfits(ty, texts);
             assert_eq!(found.iter().map(|(at, _)| *at).collect::<Vec<_>>(), bad, "{ty}: {found:?}");
             assert!(found[0].1.starts_with('"') && found[0].1.contains(why), "{ty}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_field_that_speaks_against_a_type_is_told_and_whether_it_is_unfit_alone() {
+        for (ty, texts, row, alone) in [
+            ("date:%d.%m.%Y", "1.2.2024|31.02.2024", Some(1), true),
+            ("date", "2020.01.31|1500.01.31", Some(1), true),
+            ("date", "31.01.2024|2024-01-31", Some(1), false),
+            ("float64", "1,5|2.5", Some(1), false),
+            ("date", "01/02/2024|03/04/2024", None, false),
+        ] {
+            let decimal_marks = crate::text::DecimalMarks::Either;
+            let options = TypingOptions { fixed: Some(ty.into()), decimal_marks, ..TypingOptions::default() };
+            let mut profile = Profile::with_options(&options).unwrap();
+            let fields = texts.split('|').map(|text| RawField::plain(text.as_bytes()));
+            (0..).zip(fields).for_each(|(row, field)| profile.observe(row, field));
+            let unfit = profile.resolve().unfit.unwrap();
+            assert_eq!((unfit.row(), profile.is_unfit_alone(&unfit)), (row, alone), "{ty}: {unfit:?}");
         }
     }
 

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::error::Result;
 pub use fresh::Fresh;
+pub use misfits::Unfit;
 pub(crate) use fresh::merge;
 
 use agreed::{Agreed, Offence, Offences, Reach};
@@ -46,9 +47,9 @@ pub struct Resolved {
     pub why: String,
     /// Where the texts of the column do not come back: why. Empty where they do.
     pub lost: String,
-    /// Whether the caller fixed a type that the column does not have. The typing is then the fixed one, and a
-    /// parser meets the misfit that `why` names.
-    pub impossible: bool,
+    /// Where the caller fixed a type that the column does not have: what speaks against it. The typing is then
+    /// the fixed one, and a parser fails at that field or before it.
+    pub unfit: Option<Unfit>,
 }
 
 /// Observations of the fields of one column. Rows count from 0 and a profile sees them in ascending order;

@@ -118,7 +118,7 @@ impl Profile {
         nulls.style.apply(&mut style);
         let typing = ColumnTyping::new(candidate.data_type, style, nulls.reversible);
         let lost = if nulls.reversible { String::new() } else { nulls.why.clone() };
-        Resolved { typing, why: joined([why, nulls.why]), lost, impossible: false }
+        Resolved { typing, why: joined([why, nulls.why]), lost, unfit: None }
     }
 
     /// The typing of a candidate that reads more texts than it writes.
@@ -127,7 +127,7 @@ impl Profile {
         self.many_nulls().apply(&mut style);
         let typing = ColumnTyping::new(candidate.data_type, style, false);
         let why = self.why_lossy();
-        Resolved { typing, lost: why.clone(), why, impossible: false }
+        Resolved { typing, lost: why.clone(), why, unfit: None }
     }
 
     fn text(&self) -> Resolved {
@@ -143,20 +143,7 @@ impl Profile {
         }
         // Without a word from the caller, null in text is the empty field alone.
         let typing = ColumnTyping::new(data_type, Style::new(Form::Text), true);
-        Resolved { typing, why, lost: String::new(), impossible: false }
-    }
-
-    /// The typing of a fixed type that no remaining candidate has.
-    fn unchecked(&self, fixed: &DataType) -> Resolved {
-        let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
-        let tried = super::initial(&self.rules.options, Some(fixed)) != 0;
-        let why = match tried {
-            true if self.is_undecided_as(fixed) => self.why_ambiguous(),
-            true => self.why_impossible(fixed),
-            false => String::new(),
-        };
-        let candidate = Candidate::new(fixed.clone(), form);
-        Resolved { impossible: tried, ..self.resolved(candidate, why) }
+        Resolved { typing, why, lost: String::new(), unfit: None }
     }
 
     /// How nulls are written beside these exceptions.

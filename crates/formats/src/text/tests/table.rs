@@ -458,6 +458,29 @@ fn reasons_depend_on_what_was_asked_for() {
         (given("", DecimalMarks::Comma, &["1,5", "2,50"]), "\"2,50\" has trailing zeros"),
         (given("", DecimalMarks::Either, &["1,5", "02,75"]), "has a comma; the rows before it are decimals"),
         (
+            given("", DecimalMarks::Either, &["1,5", "7", "2.5"]),
+            "record 3: \"2.5\" has another decimal mark than",
+        ),
+        (
+            given("", DecimalMarks::Either, &["1,5e3", "2.5e3"]),
+            "record 2: \"2.5e3\" has another decimal mark",
+        ),
+        (given("", DecimalMarks::Either, &["1,50", "3.50"]), "\"3.50\" has another decimal mark"),
+        (
+            given("float64", DecimalMarks::Either, &["1,5", "2.5"]),
+            "another decimal mark than a value before it",
+        ),
+        (
+            given("", DecimalMarks::Point, &["1.5", "2,5"]),
+            "before it; the rows before it are decimals of one",
+        ),
+        (given("", DecimalMarks::Point, &["2,5", "1.5"]), "record 1: \"2,5\" has a comma; --decimal-comma"),
+        (
+            given("", DecimalMarks::Point, &["1.5", "1,234"]),
+            "has a comma; the rows before it are decimals of",
+        ),
+        (given("date", DecimalMarks::Point, &["01/02/2024"]), "every date fits both orders of day and month"),
+        (
             given("decimal(10,2)", DecimalMarks::Either, &["1,5", "2,75"]),
             "is not of type decimal128(10, 2); --decimal-comma",
         ),
@@ -593,7 +616,7 @@ fn a_fixed_type_is_kept() {
         let options = TypingOptions { fixed: Some((*name).to_owned()), ..TypingOptions::default() };
         let fields: Vec<&str> = fields.split('|').collect();
         let resolved = resolve(&options, &fields);
-        let found = match (resolved.impossible, resolved.typing.reversible) {
+        let found = match (resolved.unfit.is_some(), resolved.typing.reversible) {
             (true, _) => "impossible",
             (false, true) => "reversible",
             (false, false) => "lossy",
