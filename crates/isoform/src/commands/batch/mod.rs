@@ -23,6 +23,7 @@ use super::kind::Kind;
 use super::sources::{self, Look, Made, Sources, Wanted};
 use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
+use crate::config::placed;
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
 use crate::local::effective::{FROM_TARGET, asked};
@@ -146,7 +147,7 @@ fn converted(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<I
         let fate = match made {
             Ok(fate) => fate,
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            Err(failure) => Fate::Failed(failure),
+            Err(failure) => Fate::Failed(placed(failure)),
         };
         Ok(Item { source: source.clone(), target: target.clone(), fate, time: started.elapsed() })
     };
@@ -386,6 +387,8 @@ fn outdated(
         (true, _) if is_own => None,
         (true, _) => Some("it is of an earlier state of the source, and another key signed it"),
         (false, true) => Some("it was made of another source"),
-        (false, false) => Some("it is of other bytes than the source has, and does not tell where its source lies"),
+        (false, false) => {
+            Some("it is of other bytes than the source has, and does not tell where its source lies")
+        }
     }
 }
