@@ -284,6 +284,22 @@ def test_a_wrong_setting_is_named_with_file_and_line(isoform, sales, tmp_path, t
     assert not (tmp_path / "out.parquet").exists()
 
 
+@pytest.mark.parametrize("text, to", [
+    ("compression = 'nope'\n", "parquet"), ("type = ['store=nope']\n", "parquet"), ("delimiter = ';;'\n", "parquet"),
+    ("null = 'a,b'\n", "csv.gz"), ("effort = '99'\nwithin = 'psnr=30'\n", "jpg")])
+def test_a_wrong_setting_is_named_with_file_and_line_for_each_of_many(isoform, sales, tmp_path, text, to):
+    (tmp_path / "isoform.toml").write_text("threads = 2\n" + text)
+    source = sales
+    if to == "jpg":
+        source = tmp_path / "a.png"
+        Image.new("RGB", (20, 20), (9, 8, 7)).save(source)
+    option = text.split(" ")[0]
+    for words in [("convert", "--out-dir", "out"), ("plan", "--out-dir", "out"), ("convert", f"x.{to}")]:
+        done = isoform(words[0], source, *words[1:], "--to", to, cwd=tmp_path)
+        told = done.err + done.out
+        assert done.code in (2, 3) and f"isoform.toml, line 2: {option}" in told and "--" + option not in told, done
+
+
 @pytest.mark.parametrize("stage", ["reading", "converting", "verifying"])
 @pytest.mark.parametrize("name", ["out.parquet", "out.csv.gz"])
 def test_a_signal_in_each_stage(isoform, large, tmp_path, stage, name):

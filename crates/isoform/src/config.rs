@@ -15,6 +15,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clap::{Arg, ArgAction, Command};
 use formats::file::text_of;
@@ -56,6 +57,9 @@ pub struct Given {
     run: Option<String>,
 }
 
+/// Those of this run.
+static OF_RUN: OnceLock<Given> = OnceLock::new();
+
 /// A line of a file that gives an option, of one command or of all.
 #[derive(Debug)]
 struct Line {
@@ -76,8 +80,7 @@ impl Given {
         lines.find(is_run).map(|line| line.place.as_str())
     }
 
-    /// The same failure, with the file and line that gave the option which it begins with.
-    pub fn placed(&self, failure: Failure) -> Failure {
+    fn placed(&self, failure: Failure) -> Failure {
         let text = failure.to_string();
         let told = text.strip_prefix("--").filter(|_| failure.code() == USAGE);
         let option = |told: &str| told.split([':', '=', ' ']).next().and_then(|option| self.place(option));
@@ -88,8 +91,16 @@ impl Given {
     }
 }
 
+/// The same failure, with the file and line that gave the option which it begins with.
+pub fn placed(failure: Failure) -> Failure {
+    match OF_RUN.get() {
+        Some(given) => given.placed(failure),
+        None => failure,
+    }
+}
+
 /// The command line with the defaults of the files that exist, and which lines gave these.
-pub fn with_files(mut command: Command) -> Result<(Command, Given)> {
+pub fn with_files(mut command: Command) -> Result<(Command, &'static Given)> {
     let mut given = Given { run: typed_command(&command, std::env::args_os()), ..Given::default() };
     let mut files = vec![PathBuf::from("isoform.toml")];
     if let Ok(dir) = config_dir() {
@@ -100,7 +111,7 @@ pub fn with_files(mut command: Command) -> Result<(Command, Given)> {
             command = File { path: &path, text: &text }.apply(command, &mut given)?;
         }
     }
-    Ok((command, given))
+    Ok((command, OF_RUN.get_or_init(|| given)))
 }
 
 /// The first word that is a command; what comes behind it may be called like another one.

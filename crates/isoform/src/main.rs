@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             return ExitCode::from(failure.code());
         }
     };
-    let args = match parsed(&mut command, &given, std::env::args_os()) {
+    let args = match parsed(&mut command, given, std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {
             if let Some(told) = typed::changes_content(&error) {
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
                 report::failure_document(failure::USAGE, error.to_string().trim_end());
             }
-            print(&error, &mut command, &given);
+            print(&error, &mut command, given);
             let code = if error.use_stderr() { failure::USAGE } else { failure::DONE };
             return ExitCode::from(code);
         }
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
             }
         },
         Err(failure) => {
-            let failure = given.placed(failure);
+            let failure = config::placed(failure);
             report::failure(&args.output, &failure);
             ExitCode::from(failure.code())
         }

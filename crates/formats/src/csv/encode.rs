@@ -126,7 +126,9 @@ impl CsvWriter {
         let comment = self.format.comment.as_ref().is_some_and(|mark| column == 0 && token.starts_with(mark));
         if comment || self.class(token) != PLAIN {
             let token = String::from_utf8_lossy(token);
-            return Err(Error::Misuse(format!("null token {token:?} could not be told from data")));
+            let told =
+                format!("--null: {token:?} could not be told from data in the target; give another word");
+            return Err(Error::Misuse(told));
         }
         Ok(())
     }

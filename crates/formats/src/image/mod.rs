@@ -289,11 +289,12 @@ impl Settings {
         }
         let known = |knob: Option<Knob>, value: Option<f32>, what: &str| match (knob, value) {
             (_, None) => Ok(()),
-            (None, Some(_)) => Err(Error::Misuse(format!("{name} has no {what}"))),
+            (None, Some(_)) => Err(Error::Misuse(format!("--{what}: {name} has none; leave it away"))),
             (Some(knob), Some(value)) if knob.range.contains(&value) => Ok(()),
             (Some(knob), Some(value)) => {
                 let (low, high) = knob.range.into_inner();
-                Err(Error::Misuse(format!("the {what} of {name} is between {low} and {high}, not {value}")))
+                let told = format!("--{what}: that of {name} is between {low} and {high}, not {value}");
+                Err(Error::Misuse(told))
             }
         };
         let quality = if self.lossless { None } else { self.format.quality() };

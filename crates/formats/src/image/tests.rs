@@ -436,11 +436,11 @@ fn settings_that_do_not_exist_are_refused() {
     assert!(wide.unwrap_err().to_string().contains("avif of samples of type u16 cannot be lossless"));
     assert_eq!(refused(Settings::lossy(ImageFormat::Png, 9.0)), "png is always lossless");
     let settings = Settings { quality: Some(9.0), ..Settings::new(ImageFormat::Png) };
-    assert_eq!(refused(settings), "png has no quality");
+    assert_eq!(refused(settings), "--quality: png has none; leave it away");
     let settings = Settings::lossy(ImageFormat::Jpeg, f32::NAN);
-    assert_eq!(refused(settings), "the quality of jpeg is between 1 and 100, not NaN");
+    assert_eq!(refused(settings), "--quality: that of jpeg is between 1 and 100, not NaN");
     let settings = Settings { effort: Some(7), ..Settings::new(ImageFormat::WebP) };
-    assert_eq!(refused(settings), "the effort of webp is between 0 and 6, not 7");
+    assert_eq!(refused(settings), "--effort: that of webp is between 0 and 6, not 7");
     let short = Image { width: 5, ..image.clone() };
     assert!(matches!(encode(&short, &Settings::new(ImageFormat::Png)), Err(Error::Misuse(_))));
 }

@@ -78,7 +78,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     let args = &options::without_waiting(args, &about(to));
     args.typed.check_arrays()?;
     refuse_arrays(args)?;
-    refuse_idle_time(args, to)?;
+    check_effort(args, to)?;
     let media = (
         media::identify(from, args.reading.from.as_deref(), Some(source)),
         media::identify(Codec::Image(to), args.writing.to.as_deref(), Some(target)),
@@ -195,8 +195,17 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
     }
 }
 
-/// Refuses to save time where no work can be left out, or where the work was told.
-fn refuse_idle_time(args: &Convert, to: ImageFormat) -> Result<()> {
+/// Refuses an effort that a format does not have, and to save time where no work can be left out, or where the
+/// work was told.
+fn check_effort(args: &Convert, to: ImageFormat) -> Result<()> {
+    if let (Some(effort), Some(knob)) = (args.signals.effort, to.effort())
+        && !knob.range.contains(&f32::from(effort))
+    {
+        let ((low, high), name) = (knob.range.into_inner(), to.name());
+        return Err(Failure::Usage(format!(
+            "--effort {effort}: that of {name} lies between {low} and {high}"
+        )));
+    }
     let usage = |what: &str| Err(Failure::Usage(format!("--minimise time: {what}; leave it away")));
     match (args.signals.minimise, to.effort()) {
         (Minimise::Size, _) => Ok(()),

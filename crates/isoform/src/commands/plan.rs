@@ -16,6 +16,7 @@ use super::kind::Kind;
 use super::sources::Sources;
 use super::{batch, bytes, cascade, certified, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
+use crate::config::placed;
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local;
 use crate::local::bytes::BytesPlan;
@@ -195,7 +196,7 @@ impl Prospect {
     fn of(found: Result<Self>) -> Result<Self> {
         match found {
             Err(Failure::Interrupted) => Err(Failure::Interrupted),
-            found => Ok(found.unwrap_or_else(Prospect::Fail)),
+            found => Ok(found.unwrap_or_else(|failure| Prospect::Fail(placed(failure)))),
         }
     }
 

@@ -23,6 +23,7 @@ use super::kind::Kind;
 use super::sources::{self, Look, Made, Sources, Wanted};
 use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
+use crate::config::placed;
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
 use crate::local::effective::{FROM_TARGET, asked};
@@ -146,7 +147,7 @@ fn converted(args: &Convert, batch: &Batch, progress: &Progress) -> Result<Vec<I
         let fate = match made {
             Ok(fate) => fate,
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            Err(failure) => Fate::Failed(failure),
+            Err(failure) => Fate::Failed(placed(failure)),
         };
         Ok(Item { source: source.clone(), target: target.clone(), fate, time: started.elapsed() })
     };
