@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import json
+import shlex
 
 import pyarrow
 import pyarrow.parquet
@@ -463,6 +464,18 @@ def test_the_place_of_a_wrong_type_is_that_of_the_reason(isoform, tmp_path, text
     told = isoform("convert", before, source, target, "--union", "--force", "--type", given).expect(9).err
     byte = len("".join(text.splitlines(keepends=True)[:record]).encode())
     assert f'in.csv, record {record}, column "d", byte {byte}: ' in told and reason in told, told
+
+
+@pytest.mark.parametrize("field", ["5.1.24 9:05", "31.12.24", "12/31/24", "5-Jan-24", "31.12.24 10:00:00Z", "1/25/90 3:45 PM"])
+def test_the_pattern_that_is_offered_for_a_short_year_reads_it(isoform, tmp_path, field):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text(f"d\n{field}\n")
+    why = isoform("inspect", source, "--header", "yes", "--why", "d").expect(0).out
+    option = shlex.split(why.split(", as in ")[1])[:2]
+    given = [option[0], option[1].replace("COLUMN", "d")]
+    assert "EXACT" in isoform("convert", source, target, "--header", "yes", *given).expect(0).out
+    isoform("convert", target, tmp_path / "back.csv").expect(0)
+    assert (tmp_path / "back.csv").read_text() == source.read_text()
 
 
 def test_versions_are_no_dates(isoform, tmp_path):

@@ -5,6 +5,7 @@ use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, MARK, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
 use super::moments::{SHORT_YEAR, contradicts, describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
+use super::short_year::patterns_hint;
 use super::{Profile, Unfit};
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{out_of_range, read_any, read_leniently};
@@ -51,8 +52,11 @@ impl Profile {
         let is_of_kind = told == reason && (is_first || is_among(&text, reason, &name));
         let reads = self.rules.options.mode != Mode::Value && is_of_kind;
         let hint = hint.filter(|hint| reads || *hint != VALUE_HINT);
-        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("{place} {told}{until}{hint}")
+        let shown = |hint| match hint {
+            PATTERN_HINT => format!("; {}", patterns_hint(&offence.text)),
+            other => format!("; {other}"),
+        };
+        format!("{place} {told}{until}{}", hint.map(shown).unwrap_or_default())
     }
 
     /// That none of the dates tells which of its numbers is the day.
@@ -278,7 +282,8 @@ const NULLS_HINT: &str = "--types value reads every known spelling as null";
 
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
-const PATTERN_HINT: &str = "a pattern says it, as in --type COLUMN=date:%d.%m.%y";
+/// Stands for the patterns that read the text.
+const PATTERN_HINT: &str = "a pattern says it";
 
 const NO_VALUE: &str = "is neither a number nor a date nor a truth value";
 
