@@ -103,6 +103,35 @@ def test_bad_input(isoform, tmp_path, name):
     assert harness.listing(tmp_path) == [name]
 
 
+@pytest.mark.parametrize("ending, byte", [("gz", 0), ("zst", 0), ("zst", 1), ("xz", 2), ("bz2", 8), ("lz4", 3)])
+def test_a_wrapping_with_damaged_first_bytes_is_told_as_such(isoform, sales, tmp_path, ending, byte):
+    source, target = tmp_path / f"in.csv.{ending}", tmp_path / "out.parquet"
+    isoform("convert", sales, source).expect(0)
+    harness.flip(source, byte, bit=2)
+    for more in ((), ("--from", "csv"), ("--rejects", tmp_path / "bad.jsonl")):
+        told = isoform("convert", source, target, *more).expect(9).err
+        assert "the bytes do not begin like it, and are no text in UTF-8; get the file again" in told, told
+        assert f"in.csv.{ending}, byte 0: " in told and "Latin-1" not in told
+    # Text that somebody named so is read as what it is.
+    for text, option in (("a,b\n1,é\n".encode(), ()), ("a,b\n1,é\n".encode("latin-1"), ("--encoding", "latin1"))):
+        source.write_bytes(text)
+        isoform("convert", source, target, "--force", *option).expect(0)
+        assert pyarrow.parquet.read_table(target).to_pylist() == [{"a": 1, "b": "é"}]
+
+
+def test_a_damaged_lz4_frame_is_told_in_words(isoform, sales, tmp_path):
+    source = tmp_path / "in.csv.lz4"
+    isoform("convert", sales, source).expect(0)
+    data, told = source.read_bytes(), set()
+    for byte in (5, 11, 14, 20, 40, 100, len(data) - 2):
+        source.write_bytes(data)
+        harness.flip(source, byte, bit=5)
+        done = isoform("convert", source, tmp_path / "out.parquet").expect(9).err
+        assert not re.search(r"[a-z][A-Z]|[{(]", done.split("malformed lz4:")[1]), done
+        told.add(done.split("malformed lz4:")[1])
+    assert len(told) >= 3, told
+
+
 def test_a_damaged_row_group_is_told_with_its_own_first_record(isoform, tmp_path):
     good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
     table = pyarrow.table({"i": list(range(400)), "s": [str(row % 9) for row in range(400)]})

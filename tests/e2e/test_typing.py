@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import json
+import shlex
 
 import pyarrow
 import pyarrow.parquet
@@ -426,6 +427,11 @@ def test_records_without_the_given_type_are_set_aside(isoform, tmp_path):
     table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
     assert table.num_rows == 19_997 and [str(field.type) for field in table.schema] == ["int8", "string", "date32[day]"]
     isoform("verify", tmp_path / "out.parquet").expect(0)
+    # A reason shows the beginning of a long field.
+    (tmp_path / "long.csv").write_text("b,c\n" + "zq" * 100_000 + ",1\n0x00,2\n")
+    isoform("convert", tmp_path / "long.csv", tmp_path / "long.parquet", "--type", "b=binary", *aside, "--force").expect(0)
+    line, = [json.loads(line) for line in (tmp_path / "bad.jsonl").read_text().splitlines()]
+    assert line["reason"].endswith('…" is no value of type binary') and len(line["reason"]) < 100
     # What fields must agree on is no fault of one record.
     (tmp_path / "two.csv").write_text("day\n2024-01-31\n31.01.2024\n")
     done = isoform("convert", tmp_path / "two.csv", tmp_path / "two.parquet", "--type", "day=date", *aside, "--force")
@@ -438,7 +444,7 @@ def test_records_without_the_given_type_are_set_aside(isoform, tmp_path):
     ("d;e\n31.01.2024;1\n2024-01-31;2\n", "d=date", 2, "is a date in another pattern or order", False),
     ("d;e\n1,5;1\n7;2\n2.5;3\n", "d=float64", 3, "has another decimal mark than a value before it", False),
     ("d;e\n01/02/2024;1\n03/04/2024;2\n", "d=date", 1, "(every date fits both orders of day and month", False),
-    ("d;e\n1;1\n300;2\n", "d=int8", 2, "a value is beyond what it holds", True),
+    ("d;e\n1;1\n300;2\n", "d=int8", 2, "a field is no value of it, or beyond what it holds", True),
     ("d;e\n" + "1.2.2024;1\n" * 140_000 + "1.2.;ü\n1;1\n", "d=date:%d.%m.%Y", 140_001, "does not fit the pattern", True),
 ])
 def test_the_place_of_a_wrong_type_is_that_of_the_reason(isoform, tmp_path, text, given, record, reason, aside):
@@ -463,6 +469,18 @@ def test_the_place_of_a_wrong_type_is_that_of_the_reason(isoform, tmp_path, text
     told = isoform("convert", before, source, target, "--union", "--force", "--type", given).expect(9).err
     byte = len("".join(text.splitlines(keepends=True)[:record]).encode())
     assert f'in.csv, record {record}, column "d", byte {byte}: ' in told and reason in told, told
+
+
+@pytest.mark.parametrize("field", ["5.1.24 9:05", "31.12.24", "12/31/24", "5-Jan-24", "31.12.24 10:00:00Z", "1/25/90 3:45 PM"])
+def test_the_pattern_that_is_offered_for_a_short_year_reads_it(isoform, tmp_path, field):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text(f"d\n{field}\n")
+    why = isoform("inspect", source, "--header", "yes", "--why", "d").expect(0).out
+    option = shlex.split(why.split(", as in ")[1])[:2]
+    given = [option[0], option[1].replace("COLUMN", "d")]
+    assert "EXACT" in isoform("convert", source, target, "--header", "yes", *given).expect(0).out
+    isoform("convert", target, tmp_path / "back.csv").expect(0)
+    assert (tmp_path / "back.csv").read_text() == source.read_text()
 
 
 def test_versions_are_no_dates(isoform, tmp_path):

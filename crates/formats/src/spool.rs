@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use crate::bytes::Codec as Wrapping;
 use crate::bytes::are_blocks;
 use crate::bytes::codec::HEAD_BYTES;
-use crate::bytes::names::wrapping_of;
+use crate::bytes::names::{split, wrapping_of};
 use crate::file::ObjectFile;
 use crate::listen::Listener;
 use crate::{Error, Place, Result};
@@ -40,6 +40,9 @@ pub const BOMB_RATIO_MAX: u64 = 1_000;
 
 /// Bytes asked of a source at once: few calls, and small enough for the processor's cache.
 const READ_BYTES: usize = 256 << 10;
+
+/// Bytes at the start of a text that are looked at.
+const START_BYTES: usize = 4096;
 
 /// Bytes that can be read at any offset, by many threads at once.
 pub trait ReadAt: Sync {
@@ -310,6 +313,9 @@ fn open(object: &Arc<ObjectFile>, options: SpoolOptions<'_>) -> Result<TextFile>
         let (object, kind) = (object.clone(), TextKind { wrapping, encoding });
         let text = TextFile { body: Body::InPlace, object, kind, mark };
         if encoding == Encoding::Utf8 {
+            if options.wrapping.is_none() && options.encoding == EncodingChoice::Mark {
+                refuse_damaged(&text.object)?;
+            }
             check_text_bytes(&options.limits, text.len())?;
             if options.encoding != EncodingChoice::Guess || transcode::is_utf8(&text)? {
                 return Ok(text);
@@ -333,6 +339,24 @@ fn open(object: &Arc<ObjectFile>, options: SpoolOptions<'_>) -> Result<TextFile>
         return Ok(guessed);
     }
     Ok(text)
+}
+
+/// Refuses an object that its name says is wrapped, and that is neither wrapped so nor text.
+fn refuse_damaged(object: &ObjectFile) -> Result<()> {
+    let Some(named) = split(object.path()).1 else { return Ok(()) };
+    let mut start = [0; START_BYTES];
+    let count = object.read_at(&mut start, 0)?;
+    let start = &start[..count];
+    let is_utf8 = std::str::from_utf8(start).map_or_else(|error| error.error_len().is_none(), |_| true);
+    if is_utf8 && !start.contains(&0) {
+        return Ok(());
+    }
+    let name = named.name();
+    let what = format!(
+        "the name says {name}, but the bytes do not begin like it, and are no text in UTF-8; get the file \
+         again, or name the --encoding of the text"
+    );
+    Err(Error::malformed("file", Place::at_byte(0), what))
 }
 
 fn temporary(directory: &Path) -> Result<File> {

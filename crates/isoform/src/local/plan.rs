@@ -69,8 +69,8 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     let job = &fitting(job, &opened)?;
     hold_pieces(job, &opened);
     if let Some(set_aside) = &opened.set_aside {
-        let count = set_aside.records;
-        opened.notes.push(format!("{count} bad records would be set aside: the verdict would be PARTIAL"));
+        let records = counted(set_aside.records, "bad record");
+        opened.notes.push(format!("{records} would be set aside: the verdict would be PARTIAL"));
     }
     opened.layout().into_iter().for_each(|line| progress.say(1, || line));
     let proposed = (began.elapsed(), opened.typings());

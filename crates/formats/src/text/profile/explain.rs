@@ -5,10 +5,11 @@ use super::bits::{self, DATES, DECIMAL_LEAD, FLOAT_CHOICES, MARK, ORDER, WORDS};
 use super::loose::{End, first_end, hard};
 use super::moments::{SHORT_YEAR, contradicts, describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
+use super::short_year::patterns_hint;
 use super::{Profile, Unfit};
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{out_of_range, read_any, read_leniently};
-use crate::text::number::{normalise_integer, split_sign};
+use crate::text::number::{Integer, normalise_integer, split_sign};
 use crate::text::{BOOL_WORDS, DecimalMarks, Mark, Mode, shown_type};
 use arrow_schema::DataType;
 
@@ -51,8 +52,11 @@ impl Profile {
         let is_of_kind = told == reason && (is_first || is_among(&text, reason, &name));
         let reads = self.rules.options.mode != Mode::Value && is_of_kind;
         let hint = hint.filter(|hint| reads || *hint != VALUE_HINT);
-        let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("{place} {told}{until}{hint}")
+        let shown = |hint| match hint {
+            PATTERN_HINT => format!("; {}", patterns_hint(&offence.text)),
+            other => format!("; {other}"),
+        };
+        format!("{place} {told}{until}{}", hint.map(shown).unwrap_or_default())
     }
 
     /// That none of the dates tells which of its numbers is the day.
@@ -105,6 +109,10 @@ impl Profile {
             },
             _ if contradicts(&offence.text, self.rules.options.date_order) => {
                 ("has another order of day and month than the given one", None)
+            }
+            (OTHER_INTEGER, _) if !fixed.is_integer() => ("is an integer", None),
+            (OTHER_INTEGER, _) if !fits_64_bits(&offence.text) => {
+                ("is an integer of more than 64 bits", None)
             }
             found => found,
         };
@@ -278,9 +286,12 @@ const NULLS_HINT: &str = "--types value reads every known spelling as null";
 
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
-const PATTERN_HINT: &str = "a pattern says it, as in --type COLUMN=date:%d.%m.%y";
+/// Stands for the patterns that read the text.
+const PATTERN_HINT: &str = "a pattern says it";
 
 const NO_VALUE: &str = "is neither a number nor a date nor a truth value";
+
+const OTHER_INTEGER: &str = "is an integer that the values before it do not allow";
 
 const OTHER_WORD: &str = "has other capitals, or is a truth value among others";
 
@@ -314,7 +325,7 @@ fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'s
             (true, b"0") => ("is a negative zero", Some(VALUE_HINT)),
             _ if normal.len() != text.len() => ("has leading zeros", Some(VALUE_HINT)),
             _ if run.len() > 76 => ("has more than 76 digits", None),
-            _ => ("is an integer that the values before it do not allow", None),
+            _ => (OTHER_INTEGER, None),
         };
     }
     if BOOL_WORDS[..3].iter().any(|(yes, no)| {
@@ -399,6 +410,10 @@ fn has_thousands(text: &[u8]) -> bool {
         && groups[0][0] != b'0'
         && digits(groups[0])
         && groups[1..].iter().all(|group| group.len() == 3 && digits(group))
+}
+
+fn fits_64_bits(text: &[u8]) -> bool {
+    <i64 as Integer>::read(text).is_some() || <u64 as Integer>::read(text).is_some()
 }
 
 /// Whether a text is a number with a decimal mark.

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::agreed::Offence;
+use super::explain::show;
 use super::resolve::Candidate;
 use super::{Fresh, Profile, Resolved, Rules, initial};
 use crate::text::{ColumnParser, ColumnTyping, Form, RawField, shown_type};
@@ -107,8 +108,12 @@ impl Profile {
         }
         let mut parser = ColumnParser::new(&found.typing).ok()?;
         let misfit = parser.push_all(fields).err()?;
-        let text = fields.get(misfit.row).map(|field| String::from_utf8_lossy(field.bytes));
-        Some(format!("{:?} is beyond what {} holds", text.unwrap_or_default(), shown_type(fixed)))
+        let field = fields.get(misfit.row)?;
+        let (shown, name) = (show(&Offence::new(0, field.bytes, field.quoted)), shown_type(fixed));
+        Some(match initial(&self.rules.options, Some(fixed)) {
+            0 => format!("{shown} is no value of type {name}"),
+            _ => format!("{shown} is beyond what {name} holds"),
+        })
     }
 }
 
@@ -140,7 +145,14 @@ mod tests {
                 vec![1],
                 "beyond what the type",
             ),
-            ("binary", "0x00|zz", vec![1], "\"zz\" is beyond what binary holds"),
+            ("binary", "0x00|zz", vec![1], "\"zz\" is no value of type binary"),
+            ("date", "2024-01-31|5", vec![1], "\"5\" is an integer, so it is not of type date"),
+            (
+                "int64",
+                "1|99999999999999999999",
+                vec![1],
+                "\"99999999999999999999\" is an integer of more than 64",
+            ),
             ("float64", "1.5|1e400|2", vec![1], "\"1e400\""),
         ] {
             let found = misfits(ty, texts);

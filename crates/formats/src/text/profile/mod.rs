@@ -11,6 +11,7 @@ mod misfits;
 mod moments;
 mod odd;
 mod resolve;
+mod short_year;
 mod spellings;
 mod written;
 

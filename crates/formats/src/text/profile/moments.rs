@@ -178,7 +178,7 @@ fn fault_of_timestamp(text: &[u8]) -> Option<&'static str> {
 }
 
 /// The date and the time of day of a text that may have both.
-fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = text.iter().position(|&byte| byte == b':')?;
     let hour = text[..colon].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (date, clock) = text.split_at(colon - hour);
