@@ -2,7 +2,7 @@
 //! fields must agree on besides, such as the order of day and month, is no fault of one of them.
 
 use super::{Fresh, Profile};
-use crate::text::{ColumnParser, RawField, shown_type};
+use crate::text::{ColumnParser, RawField};
 
 impl Fresh {
     /// The columns whose type was given, by position, each with its profile of no fields.
@@ -25,7 +25,7 @@ impl Profile {
     fn sift(&self, fields: &[RawField<'_>], first: usize, found: &mut Vec<(usize, String)>) {
         match (self.misfit(fields), fields.len()) {
             (None, _) => {}
-            (Some(why), 1) => found.push((first, why)),
+            (Some(why), 1) => found.push((first, self.why_alone(&fields[0]).unwrap_or(why))),
             (Some(_), count) => {
                 let (left, right) = fields.split_at(count / 2);
                 self.sift(left, first, found);
@@ -47,8 +47,7 @@ impl Profile {
         }
         let mut parser = ColumnParser::new(&found.typing).ok()?;
         let misfit = parser.push_all(fields).err()?;
-        let text = fields.get(misfit.row).map(|field| String::from_utf8_lossy(field.bytes));
-        Some(format!("{:?} is beyond what {} holds", text.unwrap_or_default(), shown_type(fixed)))
+        fields.get(misfit.row).map(|field| self.why_refused(field, fixed))
     }
 }
 
@@ -80,12 +79,37 @@ mod tests {
                 vec![1],
                 "beyond what the type",
             ),
-            ("binary", "0x00|zz", vec![1], "\"zz\" is beyond what binary holds"),
+            ("binary", "0x00|zz", vec![1], "\"zz\" is no text of binary"),
+            ("duration[s]", "5", vec![0], "\"5\" is no duration that duration[s] holds"),
             ("float64", "1.5|1e400|2", vec![1], "\"1e400\""),
         ] {
             let found = misfits(ty, texts);
             assert_eq!(found.iter().map(|(at, _)| *at).collect::<Vec<_>>(), bad, "{ty}: {found:?}");
             assert!(found[0].1.starts_with('"') && found[0].1.contains(why), "{ty}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_alone_is_told_for_what_it_is() {
+        for (ty, text, told) in [
+            ("date", "5", "\"5\" is an integer, so it is not of type date"),
+            ("time", "1.5", "\"1.5\" is a number, so it is not of type time[us]"),
+            ("timestamp", "1e300", "\"1e300\" is a number, so it is not of type timestamp[us]"),
+            ("bool", "-0", "\"-0\" is an integer, so it is not of type bool"),
+            ("int64", "TRUE", "\"TRUE\" is a truth value, so it is not of type int64"),
+            ("int64", "1e3", "\"1e3\" has an exponent, so it is not of type int64"),
+            ("int64", "99999999999999999999", "\"99999999999999999999\" is beyond what int64 holds"),
+            (
+                "float64",
+                "99999999999999999999",
+                "\"99999999999999999999\" has more digits than float64 holds",
+            ),
+        ] {
+            assert_eq!(misfits(ty, text), [(0, told.to_owned())], "{ty}");
+        }
+        for ty in ["binary", "int8", "date", "date:%d.%m.%Y", "float64"] {
+            let long = misfits(ty, &"12e".repeat(1_000_000));
+            assert!(long[0].1.len() < 200 && long[0].1.contains('…'), "{long:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Provides the profile of a column: which typings all its fields fit.
 
 mod agreed;
+mod alone;
 mod bits;
 mod classify;
 mod explain;
