@@ -1,5 +1,6 @@
 //! Provides the records with a field that does not have the type that was given for its column.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::decode::{Reject, TextBatch};
@@ -9,6 +10,9 @@ use super::split::Rules;
 use crate::error::{Error, Result};
 use crate::spool::TextFile;
 use crate::text::{Fresh, RawField};
+
+/// Characters of the name of a column at most that a reason has.
+const NAME_CHARS_MAX: usize = 200;
 
 /// The records of a batch with a field that does not have the type that was given for its column, which
 /// `fresh` tells, in ascending order.
@@ -22,7 +26,7 @@ pub(crate) fn misfits(
     for (column, profile) in fresh.given() {
         let fields: Vec<RawField<'_>> = batch.column(column).collect();
         for (row, why) in profile.misfits(&fields) {
-            found.entry(row).or_insert_with(|| format!("column {:?}: {why}", dialect.names[column].name));
+            found.entry(row).or_insert_with(|| format!("column {:?}: {why}", name(dialect, column)));
         }
     }
     let reject = |(row, reason)| {
@@ -30,6 +34,15 @@ pub(crate) fn misfits(
         Ok(Reject { record, byte: span.start, bytes: record_in(text, dialect, span)?, reason })
     };
     found.into_iter().map(reject).collect()
+}
+
+/// The name of a column, cut: it comes again with each record.
+fn name(dialect: &Dialect, column: usize) -> Cow<'_, str> {
+    let name = &dialect.names[column].name;
+    match name.char_indices().nth(NAME_CHARS_MAX) {
+        None => Cow::Borrowed(name),
+        Some((end, _)) => Cow::Owned(format!("{}…", &name[..end])),
+    }
 }
 
 /// The bytes of the record with which these begin, without its line end: in a batch they were unescaped.
