@@ -25,7 +25,8 @@ impl Opened {
             Some(Error::Retype { place, .. }) => place,
             _ => place,
         };
-        let told = unfit.map_or("a field is no value of it, or beyond what it holds", |unfit| unfit.why.as_str());
+        let told =
+            unfit.map_or("a field is no value of it, or beyond what it holds", |unfit| unfit.why.as_str());
         let what = format!("the column does not have the type that was given for it ({told})");
         // A record that is unfit for itself would not be here if such were set aside.
         let hint = match unfit.is_none() || why.is_some_and(|why| why.is_alone) {
