@@ -40,8 +40,8 @@ impl Stamp {
         }
     }
 
-    /// Whether this is the same state of the same file, which may have had another name meanwhile: that a file
-    /// is renamed changes the time of its status alone.
+    /// Whether this is the same state of the same file, which may have had another name meanwhile: that a
+    /// file is renamed changes the time of its status alone.
     pub fn is_but_for_its_name(&self, other: &Stamp) -> bool {
         Stamp { changed: other.changed, ..*self } == *other
     }

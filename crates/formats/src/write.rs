@@ -284,8 +284,8 @@ fn wrap(options: &WriteOptions) -> Result<Wrap> {
         (named, asked) if named == asked => asked,
         (named, _) => {
             return Err(Error::Misuse(format!(
-                "--compression {}: the target's name, or --to, says another compression, {}; leave one of the \
-                 two away",
+                "--compression {}: the target's name, or --to, says another compression, {}; leave one of \
+                 the two away",
                 compression.codec,
                 named.name()
             )));

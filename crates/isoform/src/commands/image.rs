@@ -195,8 +195,8 @@ fn refuse_arrays(args: &Convert) -> Result<()> {
     }
 }
 
-/// Refuses an effort that a format does not have, and to save time where no work can be left out, or where the
-/// work was told.
+/// Refuses an effort that a format does not have, and to save time where no work can be left out, or where
+/// the work was told.
 fn check_effort(args: &Convert, to: ImageFormat) -> Result<()> {
     if let (Some(effort), Some(knob)) = (args.signals.effort, to.effort())
         && !knob.range.contains(&f32::from(effort))

@@ -99,8 +99,8 @@ mod tests {
             std::fs::write(&certificate, "12").unwrap();
             let replace = Replace::only(&target).unwrap();
             check(replace, &target).unwrap();
-            // As many bytes at the same time of writing, and another file of the same bytes. Systems tell times
-            // apart that lie 10 ms from each other.
+            // As many bytes at the same time of writing, and another file of the same bytes. Systems tell
+            // times apart that lie 10 ms from each other.
             std::thread::sleep(std::time::Duration::from_millis(20));
             let written = path.metadata().unwrap().modified().unwrap();
             std::fs::write(path, "34").unwrap();
