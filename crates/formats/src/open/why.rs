@@ -1,7 +1,7 @@
 //! Provides what there is to say of how columns are typed.
 
 use crate::jsonl;
-use crate::text::{ColumnTyping, Unfit, Profile};
+use crate::text::{ColumnTyping, Profile, Unfit};
 
 /// What there is to say of how a column is typed; empty where there is nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

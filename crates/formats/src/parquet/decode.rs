@@ -166,8 +166,8 @@ impl ParquetSource {
         normal::batch(&batch, &self.schema).map_err(|error| error.rows_before(rows.start))
     }
 
-    /// An error of these rows: that of the column of a row group that alone gives one too, with its record and
-    /// where its bytes begin.
+    /// An error of these rows: that of the column of a row group that alone gives one too, with its record
+    /// and where its bytes begin.
     fn blamed(&self, error: Error, rows: Range<u64>) -> Error {
         let Error::Malformed { format: NAME, .. } = error else { return error };
         let columns = self.reader.parquet_schema();

@@ -29,7 +29,7 @@ fn malformed(error: ParquetError) -> Error {
     Error::malformed(NAME, Place::default(), told(&error))
 }
 
-/// What the library says, without the names that it gives kinds of errors and without the notation of its code.
+/// What the library says, without the names that it gives kinds of errors and the notation of its code.
 fn told(error: &dyn std::fmt::Display) -> String {
     const KINDS: [&str; 6] =
         ["Parquet argument error: ", "Parquet error: ", "Arrow: ", "External: ", "EOF: ", "NYI: "];
@@ -45,7 +45,8 @@ fn told(error: &dyn std::fmt::Display) -> String {
     if let Some((kind, number)) = named.filter(|(_, number)| number.parse::<i64>().is_ok()) {
         return format!("{number} stands for no {kind} of Parquet");
     }
-    // What stands in braces, and the name before it, are of the code. A semicolon would be that of a next step.
+    // What stands in braces, and the name before it, are of the code. A semicolon would be that of a next
+    // step.
     let words = rest.split_once(" {").and_then(|(before, _)| before.rsplit_once(": "));
     words.map_or(rest, |(words, _)| words).replace("; ", ", ")
 }

@@ -131,7 +131,10 @@ fn a_column_comes_back_or_says_which_record_does_not() {
     assert_eq!(back(&loose.typing, &["3.4.2024"]).unwrap(), ["03.04.2024"]);
 
     let wrong = resolved("date:%d.%m.%Y", &["01.02.2024", "3.4.2024", "2024-01-01"]);
-    assert!(wrong.unfit.is_some() && wrong.why.contains("record 3: \"2024-01-01\" does not fit"), "{wrong:?}");
+    assert!(
+        wrong.unfit.is_some() && wrong.why.contains("record 3: \"2024-01-01\" does not fit"),
+        "{wrong:?}"
+    );
     assert!(matches!(wrong.typing.style.form, Form::Given(_)));
     assert!(back(&wrong.typing, &["2024-01-01"]).is_none());
 }

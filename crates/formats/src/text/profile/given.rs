@@ -5,7 +5,7 @@ use arrow_schema::DataType;
 use super::agreed::{Offence, earlier};
 use super::explain::show;
 use super::resolve::Candidate;
-use super::{Unfit, Profile, Resolved};
+use super::{Profile, Resolved, Unfit};
 use crate::text::default::unit_digits;
 use crate::text::{Form, GivenPattern, RawField};
 

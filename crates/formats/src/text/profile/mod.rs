@@ -25,8 +25,8 @@ use super::{
 };
 use crate::error::Result;
 pub use fresh::Fresh;
-pub use misfits::Unfit;
 pub(crate) use fresh::merge;
+pub use misfits::Unfit;
 
 use agreed::{Agreed, Offence, Offences, Reach};
 use arrow_schema::DataType;
@@ -48,8 +48,8 @@ pub struct Resolved {
     pub why: String,
     /// Where the texts of the column do not come back: why. Empty where they do.
     pub lost: String,
-    /// Where the caller fixed a type that the column does not have: what speaks against it. The typing is then
-    /// the fixed one, and a parser fails at that field or before it.
+    /// Where the caller fixed a type that the column does not have: what speaks against it. The typing is
+    /// then the fixed one, and a parser fails at that field or before it.
     pub unfit: Option<Unfit>,
 }
 
