@@ -5,6 +5,9 @@ use crate::error::Error;
 
 const OTHER_TYPE: &str = "give another type with --type, or none to have it found";
 
+/// What is told where only the parser found it.
+const NO_VALUE: &str = "a field is no value of it, or beyond what it holds";
+
 impl Opened {
     /// What is to be said of a field that does not fit, where its column was typed by all of its fields: the
     /// type was given by a person, or told by a certificate. Other errors are given back.
@@ -25,8 +28,7 @@ impl Opened {
             Some(Error::Retype { place, .. }) => place,
             _ => place,
         };
-        let told =
-            unfit.map_or("a field is no value of it, or beyond what it holds", |unfit| unfit.why.as_str());
+        let told = unfit.map_or(NO_VALUE, |unfit| unfit.why.as_str());
         let what = format!("the column does not have the type that was given for it ({told})");
         // A record that is unfit for itself would not be here if such were set aside.
         let hint = match unfit.is_none() || why.is_some_and(|why| why.is_alone) {

@@ -29,8 +29,7 @@ fn malformed(error: ParquetError) -> Error {
     Error::malformed(NAME, Place::default(), told(&error))
 }
 
-/// What the library says, without the names that it gives kinds of errors and without the notation of its
-/// code.
+/// What the library says, without the names that it gives kinds of errors and the notation of its code.
 fn told(error: &dyn std::fmt::Display) -> String {
     const KINDS: [&str; 6] =
         ["Parquet argument error: ", "Parquet error: ", "Arrow: ", "External: ", "EOF: ", "NYI: "];
