@@ -1,5 +1,5 @@
-//! Provides why a field does not have the type that was given for its column, where it is looked at alone: the
-//! reasons of a whole column speak of the other fields.
+//! Provides why a field does not have the type that was given for its column, where it is looked at alone:
+//! the reasons of a whole column speak of the other fields.
 
 use super::agreed::Offence;
 use super::explain::show;
