@@ -122,12 +122,18 @@ def test_lists_of_a_damaged_column_chunk_do_not_lead_into_the_next(isoform, tmp_
     assert refused >= 3
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "arrow", "avro", "png", "jpg", "wav", "npy", "gguf", "gz", "zst", "csv.xz"])
-def test_an_empty_file_is_told_as_such(isoform, tmp_path, ending):
+EMPTY = {"csv": ["jsonl"], "png": ["tif", "jsonl"], "jpg": ["png"], "gz": ["zst", "jsonl"], "zst": ["gz"], "npz": ["npy", "jsonl"],
+         **{ending: ["jsonl"] for ending in ("parquet", "arrow", "avro", "csv.xz", "csv.br", "jsonl.gz", "jsonl.zst", "parquet.gz")},
+         **{ending: ["npz"] for ending in ("npy", "gguf", "safetensors")},
+         **{ending: ["npy"] for ending in ("wav", "flac", "aiff", "opus", "ogg", "mp3")}}
+
+
+@pytest.mark.parametrize("ending, target", [(ending, target) for ending, targets in EMPTY.items() for target in targets])
+def test_an_empty_file_is_told_as_such(isoform, tmp_path, ending, target):
     (tmp_path / f"e.{ending}").write_bytes(b"")
-    target = {"png": "tif", "jpg": "png", "wav": "npy", "npy": "npz", "gguf": "npz", "gz": "zst", "zst": "gz"}.get(ending, "jsonl")
     done = isoform("convert", tmp_path / f"e.{ending}", tmp_path / f"out.{target}").expect(9)
     assert f"e.{ending}" in done.err and "byte 0" in done.err and "; " in done.err, done.err
+    assert ("not even a header" if ending == "csv" else "there are no bytes at all") in done.err, done.err
     assert "--from" not in done.err, done.err
     assert harness.listing(tmp_path) == [f"e.{ending}"]
 

@@ -24,6 +24,10 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
     let n = file.read_at(&mut start, 0)?;
     let start = &start[..n];
     let wrapping = wrapping_of(start, file.path());
+    // A text of no bytes may be a table; what is wrapped has some even then.
+    if let (true, Some(named)) = (start.is_empty(), names::split(file.path()).1) {
+        return Err(empty(named.name()));
+    }
     if let Some(format) = said {
         return Ok((format, if format.is_text() { wrapping } else { Wrapping::Raw }));
     }
@@ -44,9 +48,7 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
             Ok((Format::ArrowStream, Wrapping::Raw))
         }
         Some(format) if wrapping != Wrapping::Raw => Err(packed(file, format.name(), wrapping)),
-        Some(format) if start.is_empty() => {
-            Err(Error::malformed(format.name(), Place::at_byte(0), "there are no bytes at all"))
-        }
+        Some(format) if start.is_empty() => Err(empty(format.name())),
         Some(format) => {
             let what = format!("the name says {}, but the bytes do not begin like it", format.name());
             Err(Error::malformed("file", Place::at_byte(0), what))
@@ -56,8 +58,24 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
             let hint = "write one record on each line first: jq -c '.[]' FILE > FILE.jsonl";
             Err(Error::unsupported(Place::default(), "this is a JSON array of records", hint))
         }
-        None => Err(unknown()),
+        None => match no_table(&names::split(file.path()).0) {
+            Some(name) if start.is_empty() => Err(empty(name)),
+            _ => Err(unknown()),
+        },
     }
+}
+
+/// That a file of this format has no bytes.
+pub(crate) fn empty(format: &'static str) -> Error {
+    Error::malformed(format, Place::at_byte(0), "there are no bytes at all")
+}
+
+/// The image or the container of arrays that the ending of a name tells.
+fn no_table(name: &str) -> Option<&'static str> {
+    let ending = name.rsplit_once('.')?.1;
+    let models = [Model::Images, Model::Arrays];
+    let media = models.iter().find_map(|model| catalog().of_ending(ending, *model))?;
+    Some(&media.name)
 }
 
 /// Whether text begins as a JSON array of objects does.

@@ -41,6 +41,7 @@ pub use through::{Alone, Through, alone, through};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::media::Codec;
+use crate::recognise::empty;
 use crate::sound;
 
 /// What writes the bytes of a target around the samples. The samples of an array follow what
@@ -103,6 +104,7 @@ pub fn open_wanted(
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<Arrays> {
     let opened = match format {
+        format if file.len() == 0 => Err(empty(format.name())),
         SignalFormat::Npy => npy::open(file.clone()),
         SignalFormat::Npz => npz::open(file.clone(), spool_dir, wanted),
         SignalFormat::Safetensors => safetensors::open(&file, wanted),
