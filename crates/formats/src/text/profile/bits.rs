@@ -89,9 +89,14 @@ impl Choice {
         1 << (self.first + option)
     }
 
-    /// The first option that remains.
+    /// The options that remain.
+    pub(super) fn alive(self, alive: u64) -> impl Iterator<Item = usize> {
+        (0..self.count).filter(move |&option| alive & self.bit(option) != 0)
+    }
+
+    /// The first of them.
     pub(super) fn pick(self, alive: u64) -> Option<usize> {
-        (0..self.count).find(|&option| alive & self.bit(option) != 0)
+        self.alive(alive).next()
     }
 }
 

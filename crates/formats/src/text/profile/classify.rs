@@ -70,7 +70,7 @@ impl NumberFit {
     const NOTATIONS: u16 = (1 << Exponent::ALL.len()) - 1;
 
     /// The index of the style.
-    fn style(notation: usize, point_zero: bool) -> usize {
+    pub(super) fn style(notation: usize, point_zero: bool) -> usize {
         notation + Exponent::ALL.len() * usize::from(point_zero)
     }
 

@@ -100,6 +100,12 @@ impl LooseFloat {
         !self.alive || (self.live.0 & !fit.styles == 0 && self.live.1 & !fit.masks == 0)
     }
 
+    /// Whether every number is written so, as far as is known: where no exceptions are possible, nothing is.
+    pub(super) fn has_all(&self, notation: usize, point_zero: bool) -> bool {
+        let odd = &self.numbers[NumberFit::style(notation, point_zero)];
+        !self.enabled || (!odd.is_broken() && odd.count() == 0)
+    }
+
     pub(super) fn see(&mut self, fits: &Fits, field: &dyn Fn() -> Offence) {
         if !self.alive {
             return;

@@ -274,20 +274,33 @@ impl Profile {
         if !bits::float_is_possible(self.alive) {
             return None;
         }
+        let (point_zero, exponent) = self.number_style()?;
         let style = FloatStyle {
-            point_zero: POINT_ZERO.pick(self.alive)? == 1,
-            exponent: match EXPONENT.pick(self.alive)? {
-                option if EXPONENT.bit(option) == bits::SCIENTIFIC => {
-                    Exponent::Scientific(self.scientific.first()?)
-                }
-                option => Exponent::ALL.get(option).copied().unwrap_or(Exponent::Always),
-            },
+            point_zero,
+            exponent,
             nan: NAN.pick(self.alive)?,
             infinity: INFINITY.pick(self.alive)?,
         };
         let mark = if MARK.pick(self.alive)? == 0 { Mark::Point } else { Mark::Comma };
         let bare_mark = LEAD.pick(self.alive)? == 1;
         Some(Candidate::new(DataType::Float64, Form::Float(style)).marked(mark, bare_mark))
+    }
+
+    /// The first style of numbers that remains: whether there is `.0`, and the notation of the exponent. Each
+    /// may remain where no field is written by both, as `-0.0` and `1E-10` have it of Java's.
+    fn number_style(&self) -> Option<(bool, Exponent)> {
+        let points = POINT_ZERO.alive(self.alive);
+        points.flat_map(|point| EXPONENT.alive(self.alive).map(move |option| (point == 1, option))).find_map(
+            |(point_zero, option)| match Exponent::ALL.get(option) {
+                Some(exponent) => {
+                    self.loose_float.has_all(option, point_zero).then_some((point_zero, *exponent))
+                }
+                None if EXPONENT.bit(option) == bits::SCIENTIFIC => {
+                    Some((point_zero, Exponent::Scientific(self.scientific.first()?)))
+                }
+                None => Some((point_zero, Exponent::Always)),
+            },
+        )
     }
 
     /// The first candidate that a few fields break, and what is to be said of them.

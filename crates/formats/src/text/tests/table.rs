@@ -43,6 +43,8 @@ const COLUMNS: &[(&str, &str, &str)] = &[
     ("1.5|0.00000001|2.25", "float64", "exponent: Plain"),
     ("1.5|1.0E7|1.0E-4", "float64", "point_zero: true, exponent: Java"),
     ("1.5|1E7|1E-4|9999999", "float64", "point_zero: false, exponent: Java"),
+    ("-0.0|1E-10", "float64", "point_zero: true, exponent: DotNet"),
+    ("-0.0|1.5E-5", "float64", "point_zero: true, exponent: Java"),
     ("1.5|1E7|12345678", "float64", "row: 1, text: \"1E7\""),
     ("1.5|1e+05|123456|1.5e-10|0.00012", "float64", "exponent: R"),
     ("100001|1e+05|0.5", "float64", "exponent: R"),
