@@ -68,13 +68,12 @@ impl Directories {
 
     /// Makes one, with those that it lies in, also where another run removes one of these meanwhile.
     fn add(&mut self, dir: &Path) -> std::io::Result<()> {
-        let is_gone = |error: &std::io::Error| {
-            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists)
-                && dir.symlink_metadata().is_err()
-        };
+        // What is there now, others may have made since.
+        let may_be_gone =
+            |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists);
         for _ in 0..TRIES_MAX {
             match self.try_add(dir) {
-                Err(error) if is_gone(&error) => {}
+                Err(error) if may_be_gone(&error) => {}
                 done => return done,
             }
         }

@@ -154,7 +154,12 @@ pub fn refuse_existing(path: &Path, replace: bool) -> Result<()> {
 /// Fails where something else, such as a file or a link that leads nowhere, is in the place of a directory
 /// for what a person calls so.
 pub fn refuse_no_directory(dir: &Path, what: &str) -> Result<()> {
-    let is_other = |above: &&Path| above.symlink_metadata().is_ok() && !above.is_dir();
+    // Looked at once: a directory may be gone at a second look.
+    let is_other = |above: &&Path| match above.symlink_metadata() {
+        Ok(found) if found.is_symlink() => !above.is_dir(),
+        Ok(found) => !found.is_dir(),
+        Err(_) => false,
+    };
     match dir.ancestors().find(is_other) {
         None => Ok(()),
         Some(other) => {
