@@ -104,7 +104,7 @@ pub fn open_wanted(
     wanted: &dyn Fn(&str) -> bool,
 ) -> Result<Arrays> {
     let opened = match format {
-        format if file.len() == 0 => Err(empty(format.name())),
+        format if file.is_empty() => Err(empty(format.name())),
         SignalFormat::Npy => npy::open(file.clone()),
         SignalFormat::Npz => npz::open(file.clone(), spool_dir, wanted),
         SignalFormat::Safetensors => safetensors::open(&file, wanted),

@@ -57,7 +57,7 @@ pub fn fed_in_order<S: Send, T: Send>(
         }
     };
     scope(|scope| {
-        let given = |_: &usize| Builder::new().spawn_scoped(scope, &work).is_ok();
+        let given = |_: &usize| Builder::new().spawn_scoped(scope, work).is_ok();
         if (0..threads.max(1)).take_while(given).count() == 0 {
             work();
         }

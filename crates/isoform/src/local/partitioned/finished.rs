@@ -104,7 +104,7 @@ mod tests {
             assert_eq!(before("a", 2), None, "{text}");
         }
         // Nor are parts taken that no such file has.
-        let apart = [entry(0, 4..2, b"1\n"), entry(1, 4..9, b"2\n")];
+        let apart = [entry(0, 6..8, b"1\n"), entry(1, 4..6, b"2\n")];
         finished("a").add(&waiting(2), &apart, Digest::blake3(b"v\n1\n2")).unwrap();
         assert_eq!(before("a", 2), None);
         std::fs::remove_file(&file).unwrap();

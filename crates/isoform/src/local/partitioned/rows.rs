@@ -118,6 +118,15 @@ fn check_count(count: usize, columns: usize, partitioning: &Partitioning) -> Res
     )))
 }
 
+/// What was found of one partition so far.
+struct Found {
+    digester: SequenceDigester,
+    /// Its rows.
+    rows: u64,
+    /// Rows of the table that were wanted, each with its row in the partition.
+    places: Vec<(u64, u64)>,
+}
+
 /// The paths of all partitions of a table, the digest of the rows of each, and where `wanted` rows of the
 /// table come, which ascend; nothing is written.
 pub fn sequences(
@@ -129,7 +138,7 @@ pub fn sequences(
     progress: &Progress,
 ) -> Result<(BTreeMap<String, Sequence>, Places)> {
     let parts = reading_parts(source);
-    let mut growing: BTreeMap<String, (SequenceDigester, u64, Vec<(u64, u64)>)> = BTreeMap::new();
+    let mut growing: BTreeMap<String, Found> = BTreeMap::new();
     let make = |index: usize| {
         let rows = parts[index].clone();
         let watch = share(source, &rows, progress);
@@ -138,18 +147,19 @@ pub fn sequences(
     pool::in_order(workers, parts.len(), make, |_, groups: Vec<Group>| {
         for group in groups {
             check_count(growing.len(), schema.columns(), partitioning)?;
-            let new = || (SequenceDigester::new(schema), 0, Vec::new());
-            let (digester, rows, places) = growing.entry(group.path).or_insert_with(new);
-            digester.push(&group.rows);
-            places.extend(group.places.iter().map(|(row, place)| (*row, *rows + place)));
-            *rows += group.rows.len() as u64;
+            let new = || Found { digester: SequenceDigester::new(schema), rows: 0, places: Vec::new() };
+            let found = growing.entry(group.path).or_insert_with(new);
+            found.digester.push(&group.rows);
+            let before = found.rows;
+            found.places.extend(group.places.iter().map(|(row, place)| (*row, before + place)));
+            found.rows += group.rows.len() as u64;
         }
         Ok(())
     })?;
     let mut all = Places::default();
-    let finished = growing.into_iter().map(|(path, (digester, _, places))| {
-        all.add(&path, &places);
-        (path, digester.finish())
+    let finished = growing.into_iter().map(|(path, found)| {
+        all.add(&path, &found.places);
+        (path, found.digester.finish())
     });
     Ok((finished.collect(), all))
 }
