@@ -251,6 +251,17 @@ def test_parquet_in_every_encoding(isoform, plain, tmp_path, options):
     assert content(read(tmp_path / "out.arrow")) == content(plain)
 
 
+@pytest.mark.parametrize("wrapping", ["gz", "bgz", "zst", "xz", "bz2", "lz4", "br"])
+def test_a_table_without_rows_is_a_member_all_the_same(isoform, tmp_path, wrapping):
+    """Of JSON Lines it is no bytes at all, which no wrapping is."""
+    (tmp_path / "in.csv").write_text("a,b\n")
+    target = tmp_path / f"out.jsonl.{wrapping}"
+    isoform("convert", tmp_path / "in.csv", target).expect(0)
+    isoform("verify", target).expect(0)
+    isoform("convert", target, tmp_path / "out.jsonl").expect(0)
+    assert target.stat().st_size > 0 and (tmp_path / "out.jsonl").read_bytes() == b""
+
+
 def test_a_group_without_rows_and_without_bytes(isoform, tmp_path):
     """What pyarrow writes for an empty table without dictionaries: no page, and an offset of zero."""
     empty = pa.table({"a": pa.array([], pa.int64()), "b": pa.array([], pa.list_(pa.string()))})

@@ -884,6 +884,16 @@ def test_a_changed_source_replaces_its_own_target_alone(isoform, parts, tmp_path
         assert harness.listing(out) == before and "1 skipped" in isoform(*command).expect(0).out
 
 
+def test_decimal_commas_of_several_sources_are_numbers_as_of_one(isoform, tmp_path):
+    sources = [write(tmp_path / name, text) for name, text in [("a.csv", "d;e\n1,5;1\n2,25;2\n"), ("b.csv", "d;e\n3,5;3\n")]]
+    told = isoform("convert", *sources, tmp_path / "ab.parquet").expect(0)
+    assert "',' is the decimal mark of" in told.out, told.out
+    assert read(tmp_path / "ab.parquet").to_pydict() == {"d": [1.5, 2.25, 3.5], "e": [1, 2, 3]}
+    isoform("verify", tmp_path / "ab.parquet").expect(0)
+    isoform("convert", tmp_path / "ab.parquet", tmp_path / "ab.csv").expect(0)
+    assert (tmp_path / "ab.csv").read_text() == 'd,e\n"1,5",1\n"2,25",2\n"3,5",3\n'
+
+
 def test_a_path_as_typed_tells_no_source_by_itself(isoform, tmp_path):
     """Two files have one relative path, seen from two working directories; nor is a pair of another key one's own."""
     out = tmp_path / "out"

@@ -10,7 +10,7 @@ use crate::error::{Error, Place, Result};
 use crate::jsonl::JsonProfile;
 use crate::open::{TypingRules, of_json};
 use crate::registry::Format;
-use crate::text::shown_type;
+use crate::text::{DecimalMarks, shown_type};
 use crate::typings::Typings;
 
 pub(super) fn check_kinds(members: &[Member]) -> Result<()> {
@@ -113,6 +113,10 @@ pub(super) fn fields(
     // The types of columns that directories tell were given with these.
     let told = |name: &String| options.path_columns.iter().any(|column| column.name == *name);
     rules.fixed.retain(|(name, _)| names.contains(name) || !told(name));
+    // As of one source alone.
+    if members.iter().all(|member| member.opened.marks_found) {
+        rules.all.decimal_marks = DecimalMarks::Either;
+    }
     let fresh = rules.profiles(names.iter().map(String::as_str))?;
     let fills = fills(&members, &names);
     let mut merged = fresh.profiles();

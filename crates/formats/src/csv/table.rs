@@ -325,8 +325,9 @@ impl TableEncoder for CsvEncoder {
         Ok(Box::new(Part { encoder: self, writer, any, first_row, rows: 0, text: Pieces::default() }))
     }
 
-    fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
-        Ok(self.wrap.end())
+    fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>> {
+        let is_empty = self.plain_header()?.is_empty();
+        self.wrap.end(is_empty && placed.iter().all(|part| part.bytes.is_empty()))
     }
 
     fn member(&self) -> Option<Settings> {

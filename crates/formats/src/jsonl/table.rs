@@ -222,8 +222,8 @@ impl TableEncoder for JsonEncoder {
         Ok(Box::new(Part { encoder, wrap: &self.wrap, first_row, rows: 0, text, batch }))
     }
 
-    fn footer(&self, _placed: &[Placed]) -> Result<Vec<u8>> {
-        Ok(self.wrap.end())
+    fn footer(&self, placed: &[Placed]) -> Result<Vec<u8>> {
+        self.wrap.end(placed.iter().all(|part| part.bytes.is_empty()))
     }
 
     fn member(&self) -> Option<Settings> {

@@ -51,7 +51,8 @@ pub fn spool(bytes: &[u8]) -> Held {
     for codec in CODECS.into_iter().filter(|codec| *codec != Wrapping::Raw) {
         let wrap = Wrap::new(Settings { codec, level: 1 });
         let wrapped = wrap.wrap(&text).map_err(|error| error.to_string())?;
-        let whole = [&wrap.begin()[..], &wrapped, &wrap.end()].concat();
+        let end = wrap.end(false).map_err(|error| error.to_string())?;
+        let whole = [&wrap.begin()[..], &wrapped, &end].concat();
         let name = format!("b.{}", codec.endings()[0]);
         let object = file(&whole, &name).map_err(|error| error.to_string())?;
         let back = opened(&object, EncodingChoice::Given(Encoding::Latin1), 1);

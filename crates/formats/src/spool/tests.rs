@@ -51,7 +51,12 @@ fn wrap(codec: Wrapping, level: i32) -> Wrap {
 /// A text wrapped as a whole file.
 fn packed(codec: Wrapping, text: &[u8]) -> Vec<u8> {
     let wrap = wrap(codec, codec.levels().map_or(0, |levels| levels.default));
-    [&wrap.begin()[..], &wrap.wrap(text).expect("memory suffices"), &wrap.end()].concat()
+    [
+        &wrap.begin()[..],
+        &wrap.wrap(text).expect("memory suffices"),
+        &wrap.end(false).expect("memory suffices"),
+    ]
+    .concat()
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -295,7 +300,7 @@ fn much_text_of_a_part_is_wrapped_in_several_members() {
         let by_hand: Vec<u8> = by_hand.flat_map(|member| member.into_owned()).collect();
         assert!(wrapped == by_hand, "{wrap:?}: bytes do not depend on the pieces");
         let directory = std::env::temp_dir();
-        let whole = [&wrap.begin()[..], &wrapped, &wrap.end()].concat();
+        let whole = [&wrap.begin()[..], &wrapped, &wrap.end(false).expect("memory suffices")].concat();
         let options = || SpoolOptions { workers: 3, ..SpoolOptions::new(&directory) };
         let file = stream(&whole, options()).expect("it is a text");
         assert!(text_of(&file) == text, "{wrap:?}");

@@ -46,13 +46,15 @@ impl Wrap {
         }
     }
 
-    /// What stands behind the last piece.
-    pub fn end(&self) -> Vec<u8> {
-        match self.codec() {
+    /// What stands behind the last piece. A text without one is a member all the same: most formats have no
+    /// file of no bytes.
+    pub fn end(&self, is_empty: bool) -> Result<Vec<u8>> {
+        Ok(match self.codec() {
             Codec::Brotli => brotli::END.to_vec(),
             Codec::Bgzf => bgzf::close(),
+            _ if is_empty => self.wrap(b"")?.into_owned(),
             _ => Vec::new(),
-        }
+        })
     }
 
     /// The bytes of a part, wrapped as one or, where they are many, as several; no bytes stay none.
