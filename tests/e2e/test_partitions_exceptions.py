@@ -95,15 +95,26 @@ def test_several_sources_and_several_files_of_one_key(isoform, table, tmp_path, 
         assert order((tmp_path / "back.csv").read_text().splitlines()[1:]) == order(LINES * 2)
 
 
-def test_a_run_goes_on(isoform, table, tmp_path):
-    target = tmp_path / "out"
-    command = ("convert", table, target, "--to", "csv", "--partition-by", "k", "--json")
-    isoform(*command).expect(0)
-    whole = {path.name: (path / "part-0.csv").read_bytes() for path in target.iterdir()}
-    again = isoform(*command, "--force", "--resume").expect(0).json()
-    assert again["verdict"] == "EXACT"
-    assert {path.name: (path / "part-0.csv").read_bytes() for path in target.iterdir()} == whole
-    isoform("verify", target).expect(0)
+@pytest.mark.parametrize("to", ["csv", "parquet"])
+def test_a_killed_run_goes_on(isoform, tmp_path, to):
+    source, target = tmp_path / "in.csv", tmp_path / "out"
+    texts = [f"{at},k{at % 97},{'1e3' if at % 1009 == 0 else at % 1000 + 0.5}" for at in range(400_000)]
+    source.write_text("\n".join(["id,k,x", *texts, ""]))
+    options = ("--to", to, "--partition-by", "k")
+    isoform("convert", source, tmp_path / "whole", *options).expect(0)
+    finished = tmp_path / ".out.isoform-part" / "finished"
+    command = ("convert", source, target, *options, "--resume")
+    harness.killed_when(lambda: finished.is_dir() and len(list(finished.iterdir())) >= 20,
+                        lambda: isoform.start(*command), lambda: shutil.rmtree(target))
+    done = isoform(*command, "--json").expect(0).json()
+    assert done["verdict"] == "EXACT" and done["parts"]["total"] == 97 and done["parts"]["reused"] >= 10, done["parts"]
+    for made in target.rglob(f"*.{to}"):
+        assert made.read_bytes() == (tmp_path / "whole" / made.relative_to(target)).read_bytes()
+    isoform("verify", target, "--source", source).expect(0)
+    # The texts that no style writes come back with the others; rows of partitions follow one another.
+    isoform("convert", target, tmp_path / "back.csv").expect(0)
+    order = lambda lines: sorted(",".join(sorted(line.split(","))) for line in lines)
+    assert order((tmp_path / "back.csv").read_text().splitlines()[1:]) == order(texts)
 
 
 @pytest.mark.parametrize("to", ["csv", "jsonl", "parquet"])

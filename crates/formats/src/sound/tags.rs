@@ -147,7 +147,7 @@ pub(crate) fn beyond_wav(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
         let tag = key.strip_prefix(TAG);
         let known = tag.is_some_and(|tag| INFO.iter().any(|(name, _)| *name == tag)) && !value.contains(&0);
         let alone = index == 0 || attributes[index - 1].0 != *key;
-        let chunk = key.strip_prefix(RIFF).is_some_and(|id| id.len() == 4);
+        let chunk = key.strip_prefix(RIFF).and_then(super::chunk_id).is_some();
         (!(key == RATE || (known && alone) || chunk)).then_some(index)
     };
     attributes.iter().enumerate().filter_map(lost).collect()
@@ -158,7 +158,7 @@ pub(crate) fn beyond_flac(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
     let lost = |(index, (key, value)): (usize, &(String, Vec<u8>))| {
         let held = key == RATE
             || key.strip_prefix(TAG).is_some_and(|tag| is_name(tag) && std::str::from_utf8(value).is_ok())
-            || key.strip_prefix(RIFF).is_some_and(|id| id.len() == 4)
+            || key.strip_prefix(RIFF).and_then(super::chunk_id).is_some()
             || key == PICTURE
             || key.starts_with(FLAC);
         (!(held && value.len() < (1 << 24) - 64)).then_some(index)
@@ -174,7 +174,7 @@ pub(crate) fn beyond_aiff(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
         let known = match tag {
             Some("TITLE" | "ARTIST" | "COPYRIGHT") => alone,
             Some("COMMENT") => true,
-            _ => key == RATE || key.strip_prefix(AIFF).is_some_and(|id| id.len() == 4),
+            _ => key == RATE || key.strip_prefix(AIFF).and_then(super::chunk_id).is_some(),
         };
         (!known).then_some(index)
     };
@@ -220,6 +220,16 @@ pub(crate) fn unsupported(byte: u64, what: impl Into<String>, hint: &str) -> Err
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_letters_of_an_identifier_are_its_bytes() {
+        for (id, is_held) in [("bext", true), ("\u{d2}act", true), ("ab\u{e9}", false), ("abc\u{142}", false)]
+        {
+            let of = |prefix: &str| [(format!("{prefix}{id}"), vec![1])];
+            let lost = [beyond_wav(&of(RIFF)), beyond_flac(&of(RIFF)), beyond_aiff(&of(AIFF))];
+            assert!(lost.iter().all(|lost| lost.is_empty() == is_held), "{id}");
+        }
+    }
 
     #[test]
     fn tags_of_a_wav_come_back() {

@@ -201,16 +201,20 @@ mod tests {
         assert_eq!(texts(&found.behind(2)), twice(&[(0, "2.50"), (6, "0.50")]));
         let many: Vec<u64> = (0..600).collect();
         assert_eq!(Typings::joined(&[(0..600, typings(&many)), (600..1200, typings(&many))]), None);
-        let Typings::Both(fields, json) = typings(&[1]) else { return };
+        let Typings::Both(fields, json) = typings(&[1]) else { panic!("they are of fields") };
         let other = [(0..5, Typings::Both(fields, json.clone())), (5..6, Typings::Json(json))];
         assert_eq!(Typings::joined(&other), None);
     }
 
     #[test]
     fn columns_without_their_rows_lose_texts() {
-        let Typings::Both(fields, json) = typings(&[1]).without_rows(&[0]) else { return };
+        let Typings::Both(fields, json) = typings(&[1]).without_rows(&[0]) else {
+            panic!("they are of fields")
+        };
         assert!(!fields[0].reversible && !json[0].is_reversible());
-        let Typings::Both(fields, json) = typings(&[]).without_rows(&[0]) else { return };
+        let Typings::Both(fields, json) = typings(&[]).without_rows(&[0]) else {
+            panic!("they are of fields")
+        };
         assert!(fields[0].reversible && json[0].is_reversible());
     }
 }
