@@ -595,6 +595,9 @@ def test_blocks_are_those_of_the_reference(isoform, tmp_path, kind, quant):
     isoform("convert", tmp_path / "x.gguf", tmp_path / "y.safetensors").expect(0)
     found = safetensors.numpy.load_file(tmp_path / "y.safetensors")
     assert np.array_equal(found["w"], gguf.quants.dequantize(expected, quant))
+    told = {array["name"]: array for array in isoform("inspect", tmp_path / "x.gguf", "--json").expect(0).json()["arrays"]}
+    assert told["w"]["sampleType"] == "f32" and told["w"]["heldAs"] == kind and "heldAs" not in told["bias"]
+    assert f"w: f32 held as {kind}, 64×96" in isoform("inspect", tmp_path / "x.gguf").expect(0).out
     # And blocks stay the blocks they are.
     isoform("convert", tmp_path / "x.gguf", tmp_path / "z.gguf").expect(0)
     assert (tmp_path / "z.gguf").read_bytes() == (tmp_path / "x.gguf").read_bytes()

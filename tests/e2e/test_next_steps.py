@@ -205,3 +205,9 @@ def test_columns_of_partitions_and_keys_that_are_not_there_have_near_names(isofo
     assert 'did you mean "name"?' in done.err
     done = isoform("compare", tmp_path / "in.csv", tmp_path / "other.csv", "--key", "idd").expect(2)
     assert 'did you mean "id"?' in done.err
+
+
+def test_the_nearest_name_of_a_format_is_offered(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    for said, told in [("parqet", 'did you mean "parquet"?'), ("webpp", 'did you mean "webp"?'), ("something", "the formats are csv, ")]:
+        assert told in isoform("convert", tmp_path / "a.csv", tmp_path / "x", "--to", said).expect(2).err

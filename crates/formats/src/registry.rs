@@ -7,6 +7,7 @@ use crate::bytes::names::split;
 use crate::error::{Error, Result};
 use crate::media::{Codec, MediaType, Model, catalog};
 pub use crate::spool::Wrapping;
+use crate::words::near;
 
 /// A representation of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,10 +69,18 @@ impl Format {
     pub fn named(name: &str) -> Result<Self> {
         match catalog().named(name).map(|media| media.codec) {
             Some(Codec::Table(format)) => Ok(format),
-            _ => {
+            Some(_) => {
                 let tables = catalog().types().iter().filter(|media| media.codec.model() == Model::Tables);
                 let names: Vec<_> = tables.map(|media| media.name.as_str()).collect();
-                Err(Error::Misuse(format!("{name:?} is no format; the formats are {}", names.join(", "))))
+                Err(Error::Misuse(format!("{name:?} is no format of tables; those are {}", names.join(", "))))
+            }
+            None => {
+                let all: Vec<_> = catalog().types().iter().map(|media| media.name.as_str()).collect();
+                let next = match near(name, &all) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => format!("the formats are {}", all.join(", ")),
+                };
+                Err(Error::Misuse(format!("{name:?} is no format; {next}")))
             }
         }
     }

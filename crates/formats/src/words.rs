@@ -29,11 +29,16 @@ pub fn some_of(some: impl Display, all: impl Display, noun: &str, verb: &str) ->
 /// Names that are listed where one is not among them.
 const LISTED: usize = 20;
 
+/// The name that is most like one that is not among these, if any is.
+pub fn near<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+    let most = (name.chars().count() / 2).max(1);
+    let far = names.iter().map(|other| (distance(&name.to_lowercase(), &other.to_lowercase()), *other));
+    far.filter(|(far, _)| *far <= most).min_by_key(|(far, _)| *far).map(|(_, near)| near)
+}
+
 /// What is told of a name that is not among these: the one that is most like it, or else the first of them.
 pub fn instead_of(name: &str, names: &[&str]) -> String {
-    let most = (name.chars().count() / 2).max(1);
-    let near = names.iter().map(|other| (distance(&name.to_lowercase(), &other.to_lowercase()), other));
-    if let Some((_, near)) = near.filter(|(far, _)| *far <= most).min_by_key(|(far, _)| *far) {
+    if let Some(near) = near(name, names) {
         return format!("did you mean {near:?}?");
     }
     let shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("{name:?}")).collect();

@@ -31,6 +31,11 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Whether samples share a scale in blocks.
+    pub fn is_in_blocks(self) -> bool {
+        matches!(self, Self::Q8_0 | Self::Q4_0)
+    }
+
     /// Its name, as options and certificates spell it.
     pub fn name(self) -> &'static str {
         match self {

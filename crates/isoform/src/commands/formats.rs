@@ -24,7 +24,7 @@ pub fn run(args: &Formats, output: &Output) -> Result<u8> {
         let Codec::Table(format) = media.codec else { continue };
         let held = held(format)?;
         let endings = endings(media);
-        let wrapped = if format.is_text() { " (also .gz and .zst)" } else { "" };
+        let wrapped = if format.is_text() { " (also wrapped, as in .gz)" } else { "" };
         lines.push(format!("{:13} {:38} {endings}{wrapped}", media.name, media.media_type));
         for (ty, how) in held.iter().filter(|(_, how)| !["text", "direct"].contains(&how.as_str())) {
             lines.push(format!("{:13}   {ty}: {how}", ""));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
-use ::formats::signal::{Declared, Encoding, SignalFormat, is_index};
+use ::formats::signal::{Arrays, Declared, Encoding, SignalFormat, is_index};
 use ::formats::sound::depth::Depth;
 use ::formats::words::counted;
 use coherence::signal::Signature;
@@ -424,14 +424,14 @@ pub fn run(job: &SignalJob, output: &Output) -> Result<u8> {
 }
 
 /// Lines that tell the arrays, the first ones of many.
-fn array_lines(signature: &Signature, stored: Option<&[Encoding]>) -> Vec<String> {
+fn array_lines(signature: &Signature, stored: &[Encoding], how: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, array) in signature.arrays.iter().enumerate().take(ARRAYS_SHOWN) {
         let name = if array.name.is_empty() { "(no name)" } else { &array.name };
         let shape = array.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×");
         let shape = if shape.is_empty() { "one sample".to_owned() } else { shape };
-        let to = stored.map(|stored| stored[index]).filter(|to| *to != Encoding::Plain(array.sample));
-        let to = to.map_or(String::new(), |to| format!(" → {to}"));
+        let to = Some(stored[index]).filter(|to| *to != Encoding::Plain(array.sample));
+        let to = to.map_or(String::new(), |to| format!(" {how} {to}"));
         lines.push(format!("  {name}: {}{to}, {shape}", array.sample));
     }
     if signature.arrays.len() > ARRAYS_SHOWN {
@@ -458,6 +458,13 @@ pub fn are_meant(said: Option<&str>, paths: &[&Path]) -> Result<Option<Vec<Codec
     paths.iter().zip(told).map(codec).collect()
 }
 
+/// How each array is held: in blocks, or as its samples are read.
+fn encodings(arrays: &Arrays) -> Vec<Encoding> {
+    let samples = arrays.signature().arrays.iter().map(|array| Encoding::Plain(array.sample));
+    let held = (0..).map(|index| arrays.encoding(index));
+    samples.zip(held).map(|(plain, held)| if held.is_in_blocks() { held } else { plain }).collect()
+}
+
 /// Describes a container of arrays.
 pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
@@ -472,17 +479,22 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
     let attributes = signature.attributes.iter();
     let attributes = attributes.map(|(key, value)| attributes::document(key, value));
     let sound = Heard::of(signature);
+    let held = encodings(&arrays_found);
+    let mut documents = arrays(signature, None);
+    for (document, encoding) in documents.iter_mut().zip(&held).filter(|(_, held)| held.is_in_blocks()) {
+        document["heldAs"] = json!(encoding.name());
+    }
     let more = json!({
         "samples": signature.samples(),
         "sound": sound.as_ref().map(Heard::document),
-        "arrays": arrays(signature, None),
+        "arrays": documents,
         "attributes": attributes.collect::<Vec<_>>(),
     });
     let media_type = options::inspected(args, Codec::Arrays(format));
     let described = Described { model: "signal", path: &args.path, media_type, object, root };
     let (document, mut lines) = described.document_and_lines(more, &size_of(signature));
     lines.extend(sound.as_ref().map(Heard::line));
-    lines.extend(array_lines(signature, None));
+    lines.extend(array_lines(signature, &held, "held as"));
     lines.extend(signature.attributes.iter().map(|(key, value)| attributes::line(key, value)));
     report::result(output, &document, &lines);
     Ok(DONE)

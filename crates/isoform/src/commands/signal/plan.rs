@@ -57,7 +57,7 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     ];
     lines.extend(cascade::line(&job.chain, within(job), &plan.steps));
     lines.extend(allocation_line(plan.allocated.as_ref()));
-    lines.extend(array_lines(&plan.signature, Some(&plan.stored)));
+    lines.extend(array_lines(&plan.signature, &plan.stored, "→"));
     lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
