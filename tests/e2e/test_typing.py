@@ -489,3 +489,23 @@ def test_versions_are_no_dates(isoform, tmp_path):
     assert [column["type"] for column in document["columns"]] == ["text", "date"]
     told = isoform("inspect", tmp_path / "a.csv", "--why", "v").expect(0).out
     assert "it may be a version" in told
+
+
+def test_points_of_thousands_are_no_decimal_points_beside_decimal_commas(isoform, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("Ort;Einwohner;Anteil;Breite\nA;987;1,5;52.1\nB;1.234;2,5;48.137\nC;12.345;3,25;50.9\n")
+    told = isoform("convert", source, tmp_path / "out.parquet").expect(0)
+    assert '"Einwohner" is text: its points may separate thousands' in told.out
+    table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
+    assert table["Einwohner"].to_pylist() == ["987", "1.234", "12.345"]
+    # Points that are behind other digits are decimal marks.
+    assert table["Anteil"].to_pylist() == [1.5, 2.5, 3.25] and table["Breite"].to_pylist() == [52.1, 48.137, 50.9]
+    told = isoform("inspect", source, "--why", "Einwohner").expect(0).out
+    assert "--decimal-comma=false reads them as decimal marks" in told
+    isoform("verify", tmp_path / "out.parquet").expect(0)
+    isoform("convert", source, tmp_path / "points.parquet", "--decimal-comma=false").expect(0)
+    assert pyarrow.parquet.read_table(tmp_path / "points.parquet")["Einwohner"].to_pylist() == [987, 1.234, 12.345]
+    # Without decimal commas nothing speaks for thousands.
+    source.write_text("a;b\n1.234;x\n2.345;y\n")
+    isoform("convert", source, tmp_path / "other.parquet").expect(0)
+    assert [float(value) for value in pyarrow.parquet.read_table(tmp_path / "other.parquet")["a"].to_pylist()] == [1.234, 2.345]

@@ -33,7 +33,7 @@ use crate::set_aside::{self, SetAside};
 use crate::signal::{self, Rows, SignalFormat};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
-use crate::text::{DecimalMarks, Fresh, Mark, Profile, merge};
+use crate::text::{DecimalMarks, Fresh, GROUPED, Mark, Profile, merge};
 use crate::typings::Typings;
 use crate::words::counted;
 use crate::write::WriteOptions;
@@ -353,6 +353,9 @@ impl Opened {
                     "',' is the decimal mark of {names}, as ';' delimits; --decimal-comma=false keeps it text"
                 ));
             }
+            let fields = schema.fields().iter().zip(self.why());
+            let grouped = fields.filter(|(_, why)| why.said == GROUPED);
+            notes.extend(grouped.map(|(field, _)| format!("{:?} is text: {GROUPED}", field.name())));
         }
         notes
     }

@@ -1,7 +1,7 @@
 //! Provides what there is to say of how columns are typed.
 
 use crate::jsonl;
-use crate::text::{ColumnTyping, Profile, Unfit};
+use crate::text::{ColumnTyping, Mark, Profile, Resolved, Unfit};
 
 /// What there is to say of how a column is typed; empty where there is nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,8 +24,10 @@ impl From<String> for Why {
 
 /// The typings of columns, with what there is to say of each.
 pub(crate) fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<Why>) {
-    let resolved = profiles.iter().map(|profile| {
-        let found = profile.resolve();
+    let found: Vec<Resolved> = profiles.iter().map(Profile::resolve).collect();
+    let has_commas = found.iter().any(|found| found.typing.style.mark == Mark::Comma);
+    let resolved = profiles.iter().zip(found).map(|(profile, found)| {
+        let found = if has_commas { profile.unless_grouped(found) } else { found };
         let is_alone = found.unfit.as_ref().is_some_and(|unfit| profile.is_unfit_alone(unfit));
         (found.typing, Why { said: found.why, lost: found.lost, unfit: found.unfit, is_alone })
     });

@@ -41,6 +41,7 @@ pub use given::{GivenPattern, parse_given};
 pub(crate) use options::NULL_WORDS;
 pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;
+pub(crate) use profile::GROUPED;
 pub(crate) use profile::merge;
 pub use profile::{Fresh, Profile, Resolved, Unfit};
 pub use style::{

@@ -398,7 +398,7 @@ fn sole_mark(text: &[u8]) -> Option<u8> {
 }
 
 /// Whether commas or points stand between groups of three digits, as in `1,234`, `1,234,567.8` and `1.234,5`.
-fn has_thousands(text: &[u8]) -> bool {
+pub(super) fn has_thousands(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"+").unwrap_or(split_sign(text).1);
     let Some(&mark) = text.iter().find(|byte| b",.".contains(byte)) else { return false };
     let other = if mark == b',' { b'.' } else { b',' };

@@ -27,6 +27,7 @@ use crate::error::Result;
 pub use fresh::Fresh;
 pub(crate) use fresh::merge;
 pub use misfits::Unfit;
+pub(crate) use resolve::GROUPED;
 
 use agreed::{Agreed, Offence, Offences, Reach};
 use arrow_schema::DataType;
@@ -83,6 +84,19 @@ pub struct Profile {
     given: given::Given,
     /// The lowest row that has no such field.
     absent: Option<u64>,
+    points: Points,
+}
+
+/// How numbers have points, where the decimal mark is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Points {
+    /// None has one.
+    #[default]
+    Unseen,
+    /// Behind each are three digits, and one to three before it, as where they separate thousands.
+    Grouped,
+    /// At least one is the decimal mark.
+    Decimal,
 }
 
 /// What a caller said of a column. Columns of one table mostly share it.
@@ -164,6 +178,7 @@ impl Profile {
             written: Written::default(),
             given: given::Given::default(),
             absent: None,
+            points: Points::default(),
         }
     }
 
@@ -194,6 +209,9 @@ impl Profile {
         }
         let loose = self.loose_float.alive;
         let fits = classify(field.bytes, self.alive, self.rules.options.decimal_marks, loose);
+        if self.points < Points::Decimal && self.rules.options.decimal_marks == DecimalMarks::Either {
+            self.points = self.points.max(points(field.bytes, &fits));
+        }
         let dead = self.alive & !fits.bits;
         if dead != 0 {
             self.kill(dead, &Offence::new(row, field.bytes, field.quoted));
@@ -365,11 +383,21 @@ impl Profile {
         self.written.merge(&other.written);
         self.given.merge(&other.given);
         other.absent.into_iter().for_each(|row| self.observe_absent(row));
+        self.points = self.points.max(other.points);
         self.apply_disagreements();
         if self.nulls.broken.is_some() {
             self.apply_null_conflict();
         }
         self.kill(0, &Offence::new(0, b"", false));
+    }
+}
+
+/// How a field has a point, where it is a number.
+fn points(text: &[u8], fits: &Fits) -> Points {
+    match fits.number.is_some() || fits.decimal.is_some() {
+        true if text.contains(&b'.') && explain::has_thousands(text) => Points::Grouped,
+        true if text.contains(&b'.') => Points::Decimal,
+        _ => Points::Unseen,
     }
 }
 
