@@ -211,3 +211,13 @@ def test_the_nearest_name_of_a_format_is_offered(isoform, tmp_path):
     (tmp_path / "a.csv").write_text("a\n1\n")
     for said, told in [("parqet", 'did you mean "parquet"?'), ("webpp", 'did you mean "webp"?'), ("something", "the formats are csv, ")]:
         assert told in isoform("convert", tmp_path / "a.csv", tmp_path / "x", "--to", said).expect(2).err
+
+
+def test_values_of_several_kinds_are_told_of(isoform, tmp_path):
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"t":"x","n":{"m":1}}\n{"t":1776,"n":{"m":"y"}}\n')
+    told = isoform("convert", source, tmp_path / "a.parquet").expect(0).out
+    assert '"t", "n": values of several kinds, kept as JSON text, in which strings have quotes' in told
+    assert "record 2 has a number, record 1 a string" in isoform("inspect", source, "--why", "t").expect(0).out
+    source.write_text('{"t":"x"}\n{"t":"1776"}\n')
+    assert "JSON text" not in isoform("convert", source, tmp_path / "b.parquet").expect(0).out

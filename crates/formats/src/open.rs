@@ -6,6 +6,7 @@
 
 mod certified;
 mod misfit;
+mod notes;
 mod read_as;
 mod rules;
 mod spelled;
@@ -33,8 +34,7 @@ use crate::set_aside::{self, SetAside};
 use crate::signal::{self, Rows, SignalFormat};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
-use crate::text::{DecimalMarks, Fresh, GROUPED, Mark, Profile, merge};
-use crate::typings::Typings;
+use crate::text::{DecimalMarks, Fresh, Profile, merge};
 use crate::words::counted;
 use crate::write::WriteOptions;
 
@@ -335,29 +335,6 @@ impl Opened {
             Table::Through(passage) => passage.inner().fills(),
             _ => &[],
         }
-    }
-
-    /// What a person should know of how it is read, by the types that it has now.
-    pub fn all_notes(&self) -> Vec<String> {
-        let mut notes = self.notes.clone();
-        if self.marks_found
-            && let Typings::Fields(typings) = self.typings()
-        {
-            let schema = self.table().schema();
-            let columns = schema.fields().iter().zip(&typings);
-            let columns = columns.filter(|(_, typing)| typing.style.mark == Mark::Comma);
-            let names: Vec<String> = columns.map(|(field, _)| format!("{:?}", field.name())).collect();
-            if !names.is_empty() {
-                let names = names.join(", ");
-                notes.push(format!(
-                    "',' is the decimal mark of {names}, as ';' delimits; --decimal-comma=false keeps it text"
-                ));
-            }
-            let fields = schema.fields().iter().zip(self.why());
-            let grouped = fields.filter(|(_, why)| why.said == GROUPED);
-            notes.extend(grouped.map(|(field, _)| format!("{:?} is text: {GROUPED}", field.name())));
-        }
-        notes
     }
 
     /// Records that a scan which shares no code with the decoder counted. Binary formats declare their rows

@@ -31,6 +31,7 @@ pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 pub use layouts::Layouts;
 pub(crate) use layouts::each_layout;
+pub(crate) use profile::JSON_TEXT;
 pub use profile::{JsonProfile, Resolved};
 pub use scan::{Mark, Scan, scan, scan_within};
 pub use table::{JsonEncoder, JsonTable, observe};

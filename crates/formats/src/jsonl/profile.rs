@@ -23,6 +23,9 @@ use crate::{Error, Place, Result, limits};
 /// kept as JSON text; tables with that many real columns in one nested object have not been seen.
 pub const NESTED_FIELDS_MAX: usize = 4_096;
 
+/// What is said of a column whose values are kept as JSON.
+pub(crate) const JSON_TEXT: &str = "kept as JSON text";
+
 /// What a column that tells where keys are left out has behind the name of its column.
 const PRESENCE_SUFFIX: &str = "_missing";
 
@@ -232,7 +235,7 @@ impl ValueProfile {
         let styled = |style| Typing { style, reversible: true, ..Typing::default() };
         let kinds = self.kinds();
         let mut text = |style, reason: String| {
-            notes.why.push((path.to_owned(), format!("kept as JSON text: {reason}")));
+            notes.why.push((path.to_owned(), format!("{JSON_TEXT}: {reason}")));
             (DataType::Utf8, styled(style))
         };
         if let [(first, one), (second, other), ..] = kinds[..] {
