@@ -55,6 +55,28 @@ def test_files_of_another_kind_are_named(isoform, album, tmp_path):
         assert all(other in told for other in others)
 
 
+def test_a_directory_of_images_or_sounds_is_told_how_it_is_converted(isoform, album, tmp_path):
+    (album / "2024" / "list.csv").unlink()
+    (album / "notes.txt").unlink()
+    takes = tmp_path / "takes"
+    takes.mkdir()
+    (takes / "a.wav").write_bytes(b"RIFF")
+    out = ["--out-dir", tmp_path / "out"]
+    for kind, to, commands in [
+        ("images", "webp", [[album, "x.webp"], [album, "x.parquet"], [album, *out], [album, *out, "--to", "csv"]]),
+        ("sounds", "flac", [[takes, "x.flac"], [takes, *out], [takes, *out, "--to", "webp"]]),
+    ]:
+        for words in commands:
+            for command in ("convert", "plan"):
+                told = isoform(command, *words).expect(2).err
+                assert f"{words[0]}: holds {kind}, which are converted each by itself" in told, told
+                assert f"--out-dir DIR --to FORMAT, such as {to}" in told, told
+    told = isoform("compare", album, takes).expect(2).err
+    assert f"{album}: holds no tables but images; name one of them" in told
+    (album / "2025" / "spring" / "a.png").rename(album / "2025" / "spring" / "a")
+    assert "no file in it has the ending of a format" in isoform("convert", album / "2025", "x.csv").expect(2).err
+
+
 @pytest.mark.parametrize("together", [(), ("--part-floor", "psnr=30")])
 def test_folders_stay(isoform, album, tmp_path, together):
     out = tmp_path / "out"

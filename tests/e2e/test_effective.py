@@ -4,6 +4,7 @@ import gzip
 import shutil
 
 import numpy as np
+import pyarrow
 import pyarrow.parquet
 import pytest
 import soundfile
@@ -40,6 +41,38 @@ def test_a_default_run_tells_its_defaults(isoform, sales, converted, tmp_path):
     again = tmp_path / "again.parquet"
     isoform("convert", sales, again, "--memory", "256MiB", "--threads", "1").expect(0)
     assert parameters(again) == told | {"sources": [str(sales)]}
+
+
+@pytest.mark.parametrize("before, encoding, options", [
+    (b"", "utf-8", []), (b"\xef\xbb\xbf", "utf-8", []), (b"\xff\xfe", "utf-16-le", []), (b"\xfe\xff", "utf-16-be", []),
+    (b"", "cp1252", ["--encoding", "windows-1252"]), (b"", "utf-8", ["--delimiter", ";"]),
+])
+def test_a_first_line_for_excel_names_the_delimiter(isoform, tmp_path, before, encoding, options):
+    source, target, back = tmp_path / "a.csv", tmp_path / "a.parquet", tmp_path / "back.csv"
+    source.write_bytes(before + "Sep=;\r\nid;v;café\r\n1;2,5;é\r\n2;3,5;ö\r\n".encode(encoding))
+    done = isoform("convert", source, target, *options, "--json").expect(0).json()
+    assert 'the first line, "sep=;", is left out: it names the delimiter' in done["notes"]
+    [reading] = parameters(target)["reading"]
+    assert (reading["skipLines"], reading["delimiter"], reading["header"]) == ("1", ";", "yes")
+    table = pyarrow.parquet.read_table(target)
+    assert table.column_names == ["id", "v", "café"] and table.column("id").to_pylist() == [1, 2]
+    isoform("verify", target).expect(0)
+    isoform("compare", source, target, *options[:2] if "--encoding" in options else []).expect(0)
+    isoform("convert", target, back).expect(0)
+    assert back.read_text() == 'id,v,café\n1,"2,5",é\n2,"3,5",ö\n'
+
+
+def test_a_name_like_a_first_line_for_excel_is_read_back_as_a_name(isoform, tmp_path):
+    for names in (["sep=;"], ["sep=", "x"], ["SEP=\t"], ["sep=,"]):
+        source, target = tmp_path / "a.arrow", tmp_path / "a.csv"
+        table = pyarrow.table({name: ["a", "b"] for name in names})
+        with pyarrow.ipc.new_file(source, table.schema) as file:
+            file.write_table(table)
+        isoform("convert", source, target, "--force").expect(0)
+        isoform("verify", target).expect(0)
+        isoform("compare", source, target).expect(0)
+        isoform("convert", target, tmp_path / "b.parquet", "--force").expect(0)
+        assert pyarrow.parquet.read_table(tmp_path / "b.parquet").column_names == names
 
 
 @pytest.mark.parametrize("name, options, compression", [

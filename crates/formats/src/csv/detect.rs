@@ -3,8 +3,9 @@
 //!
 //! **Line ending.** `\r` only if no `\n` stands outside of quotes; `\n` and `\r\n` are read alike.
 //!
-//! **Delimiter.** A candidate fits if every record of the sample has the same number of fields under it, at
-//! least two, and no quoted field is broken. Where several fit: one that leaves a quote inside of a field
+//! **Delimiter.** A first line that is `sep=` and one character tells it, and is no record. Else a candidate
+//! fits if every record of the sample has the same number of fields under it, at least two, and no quoted
+//! field is broken. Where several fit: one that leaves a quote inside of a field
 //! that does not begin with it is none where another does not; a comma that only ever stands as the one
 //! decimal comma of a number, under another candidate that fits, is no delimiter; then the delimiter that the
 //! file's ending proposes is taken, else comma, tab, semicolon, bar, in this order, and the others are
@@ -32,10 +33,12 @@ use crate::words::counted;
 use crate::{Error, Place, Result};
 pub(super) use names::is_value;
 use sample::{SAMPLE_BYTES, Sample};
+pub(super) use told::is_like as is_like_told;
 
 mod above;
 mod names;
 mod sample;
+mod told;
 
 /// Delimiters in order of preference. Comma is first: RFC 4180.
 const CANDIDATES: [u8; 4] = [b',', b'\t', b';', b'|'];
@@ -51,6 +54,12 @@ pub fn detect<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Op
 
 fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Option<u8>) -> Result<Dialect> {
     validate(options)?;
+    let told = told::delimiter(source, options)?;
+    let note = told.map(|told| told::note(told, options.delimiter));
+    let options = &match told {
+        Some(_) => CsvOptions { delimiter: options.delimiter.or(told), skip_lines: 1, ..options.clone() },
+        None => options.clone(),
+    };
     let start = skip_lines(source, options.skip_lines)?;
     let mut wanted = SAMPLE_BYTES;
     let mut sample = Sample::read(source, start, wanted)?;
@@ -64,6 +73,7 @@ fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Optio
         let given = CsvOptions { delimiter: Some(dialect.delimiter), ..options.clone() };
         validate(&given)?;
     }
+    dialect.why.splice(..0, note);
     // Whether it is the header is told by what is in it.
     let number = (options.header == Some(false)).then_some(1);
     let (first, next) = first_record(source, &dialect, start, number)?;
@@ -111,6 +121,7 @@ fn sample_dialect(options: &CsvOptions, proposed: Option<u8>, start: u64, sample
         quote,
         escape: options.escape,
         comment: options.comment.clone(),
+        skip_lines: options.skip_lines,
         line_ending: line_ending(&sample.bytes, quote, options.escape),
         header: false,
         names: Vec::new(),

@@ -70,6 +70,8 @@ pub struct Dialect {
     pub escape: Option<u8>,
     /// Mark of comment lines, if any.
     pub comment: Option<Vec<u8>>,
+    /// Lines that were passed over at the start.
+    pub skip_lines: u64,
     /// How the first record ends.
     pub line_ending: LineEnding,
     /// Whether the first record holds the names.

@@ -2,11 +2,12 @@
 //!
 //! A field is quoted if it holds a delimiter, quote or line end, if it is empty text or equals a spelling of
 //! null in its column though it is no null, or if its first bytes at the start of a line would be read as
-//! something else: the comment mark, or, at the start of the text, a byte order mark or the magic of a
-//! compressed file. A null is a spelling of its column, unquoted. In a table of one column whose token is
-//! empty, a null is an empty line, which readers of one-column text take for a record.
+//! something else: the comment mark, or, at the start of the text, a byte order mark, the magic of a
+//! compressed file, or `sep=` with one character or none. A null is a spelling of its column, unquoted. In a
+//! table of one column whose token is empty, a null is an empty line, which readers of one-column text take
+//! for a record.
 
-use super::detect::is_value;
+use super::detect::{is_like_told, is_value};
 use super::dialect::{CsvOptions, Dialect, LineEnding, Ragged, validate};
 use super::header::unique_names;
 use crate::carry::{NOT_AS_TEXT, Refusal};
@@ -49,6 +50,7 @@ impl CsvFormat {
             quote: Some(self.quote),
             escape: None,
             comment: self.comment.clone(),
+            skip_lines: 0,
             line_ending: self.line_ending,
             header: self.header,
             names: unique_names(names),
@@ -286,7 +288,8 @@ impl CsvWriter {
             || text.get(1..4) == Some(b"*M\x18")
             || text.get(1..4) == Some(b"\"M\x18")
             || text.get(1..4) == Some(b"!L\x18")
-            || text.starts_with(b"BZh");
+            || text.starts_with(b"BZh")
+            || is_like_told(text);
         comment || (self.at_start && foreign)
     }
 

@@ -30,7 +30,7 @@ pub(super) fn of(
     let mut map = match table {
         Table::Csv { table, .. } => {
             let mut map = characters(table.text());
-            layout(table.dialect(), options, &mut map);
+            layout(table.dialect(), &mut map);
             typing(options, marks_found, &mut map);
             map
         }
@@ -59,7 +59,7 @@ fn characters(text: &TextFile) -> Map<String, Value> {
 }
 
 /// How characters become fields.
-fn layout(dialect: &Dialect, options: &OpenOptions, map: &mut Map<String, Value>) {
+fn layout(dialect: &Dialect, map: &mut Map<String, Value>) {
     let byte = |byte: u8| match byte {
         b'\t' => "tab".to_owned(),
         other => char::from(other).to_string(),
@@ -78,7 +78,7 @@ fn layout(dialect: &Dialect, options: &OpenOptions, map: &mut Map<String, Value>
         ("lineEnding".to_owned(), json!(ending)),
         ("quote".to_owned(), json!(dialect.quote.map_or_else(|| "none".to_owned(), byte))),
         ("ragged".to_owned(), json!(dialect.ragged == Ragged::Pad)),
-        ("skipLines".to_owned(), json!(options.csv.skip_lines.to_string())),
+        ("skipLines".to_owned(), json!(dialect.skip_lines.to_string())),
     ]);
 }
 

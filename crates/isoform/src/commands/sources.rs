@@ -199,7 +199,7 @@ impl Sources {
         let no_data = if is_keyed { walked.take_no_data(dir) } else { Vec::new() };
         let mut kinds = std::iter::once(&look.wanted).chain(look.wanted.leading_here());
         let Some(kind) = kinds.find(|kind| walked.files.iter().any(|file| kind.has(file))) else {
-            return Err(no_source(dir, look.wanted, walked, no_data));
+            return Err(no_source(dir, look, walked, no_data));
         };
         let (sources, others): (Vec<PathBuf>, Vec<PathBuf>) =
             walked.files.into_iter().partition(|file| kind.has(file));
@@ -230,14 +230,27 @@ impl Sources {
 }
 
 /// That a directory has no file that is wanted, with what was left out of it.
-fn no_source(dir: &Path, wanted: Wanted, walked: Walked, no_data: Vec<PathBuf>) -> Failure {
-    let Walked { mut hidden, made, mut certified, .. } = walked;
+fn no_source(dir: &Path, look: Look<'_>, walked: Walked, no_data: Vec<PathBuf>) -> Failure {
+    let Walked { files, mut hidden, made, mut certified } = walked;
     for paths in [&mut hidden, &mut certified] {
-        paths.retain(|path| path.is_dir() || wanted.has(path));
+        paths.retain(|path| path.is_dir() || look.wanted.has(path));
     }
+    let others = [(Wanted::Images, "images", "webp"), (Wanted::Sounds, "sounds", "flac")];
+    let others = others.iter().find(|(kind, ..)| files.iter().any(|file| kind.has(file)));
     let left = Sources { no_data, hidden, made, certified, ..Sources::default() };
     let (shown, besides) = (dir.display(), left.besides());
-    Failure::Usage(format!("{shown}: no file in it has the ending of a format{besides}; name a file in it"))
+    Failure::Usage(match (others, look.made) {
+        (None, _) => {
+            format!("{shown}: no file in it has the ending of a format{besides}; name a file in it")
+        }
+        (Some((_, files, _)), Made::Nothing) => {
+            format!("{shown}: holds no tables but {files}{besides}; name one of them")
+        }
+        (Some((_, files, to)), _) => format!(
+            "{shown}: holds {files}, which are converted each by itself, with --out-dir DIR --to FORMAT, \
+             such as {to}{besides}"
+        ),
+    })
 }
 
 /// Lines that count files and directories, and name the first of them.

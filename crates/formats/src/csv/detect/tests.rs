@@ -166,6 +166,64 @@ fn headers_longer_than_the_sample_are_read() {
     assert_eq!((dialect.delimiter, dialect.columns(), dialect.header), (b';', count, true));
 }
 
+/// A first line for spreadsheet programs names the delimiter, and is no record.
+#[test]
+fn a_first_line_names_the_delimiter() {
+    let cases = [
+        ("sep=;\r\nid;v\r\n1;2,5\r\n", b';'),
+        ("SEP=,\nid,v\n1,2\n", b','),
+        ("Sep=\t\rid\tv\r1\t2\r", b'\t'),
+        ("sep=^\nid^v\n1^2\n", b'^'),
+        ("sep=;\nid;v\n1;a,b\n2;a,b,c\n", b';'),
+        ("sep=;\n\nid;v\n1;2\n", b';'),
+    ];
+    for (text, delimiter) in cases {
+        let dialect = found(text);
+        assert_eq!((dialect.delimiter, dialect.skip_lines, dialect.header), (delimiter, 1, true), "{text:?}");
+        assert_eq!(names(&dialect), ["id", "v"], "{text:?}");
+        assert!(dialect.why[0].contains("is left out: it names the delimiter"), "{:?}", dialect.why);
+        // Said in words, it is the same.
+        let options = CsvOptions { delimiter: Some(delimiter), skip_lines: 1, ..CsvOptions::default() };
+        let said = detect(text.as_bytes(), &options, None).expect("it is readable");
+        assert_eq!(said, Dialect { why: said.why.clone(), ..dialect }, "{text:?}");
+    }
+    let options = CsvOptions { delimiter: Some(b','), header: Some(false), ..CsvOptions::default() };
+    let dialect = detect(&b"sep=;\na,b\n"[..], &options, None).expect("it is readable");
+    assert_eq!((dialect.delimiter, dialect.columns(), dialect.data_start), (b',', 2, 6));
+    assert!(dialect.why[0].contains("but another one is given"), "{:?}", dialect.why);
+}
+
+/// Lines that are only like it are records.
+#[test]
+fn other_first_lines_name_no_delimiter() {
+    let texts = [
+        "sep=\na\n",
+        "sep=;;\na\n",
+        "sep=a\nsep=b\n",
+        "sep=1\na\n",
+        "sep=\"\na\n",
+        "\"sep=;\"\na\n",
+        " sep=;\na\n",
+        "sep=;x\na\n",
+        "sep=§\na\n",
+        "\nsep=;\na\n",
+        "sep\na\n",
+        "se",
+        "sepa;\na\n",
+    ];
+    for text in texts {
+        let options = CsvOptions { header: Some(false), ..CsvOptions::default() };
+        let dialect = detect(text.as_bytes(), &options, None).expect("it is readable");
+        assert_eq!((dialect.skip_lines, dialect.data_start), (0, 0), "{text:?}");
+    }
+    assert!(
+        detect(&b"sep=;"[..], &CsvOptions::default(), None)
+            .expect_err("no table")
+            .to_string()
+            .contains("no record")
+    );
+}
+
 /// Lines above a table are told with the option that leaves them out, which works.
 #[test]
 fn lines_above_a_table_are_told() {
