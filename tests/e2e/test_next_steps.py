@@ -211,3 +211,16 @@ def test_the_nearest_name_of_a_format_is_offered(isoform, tmp_path):
     (tmp_path / "a.csv").write_text("a\n1\n")
     for said, told in [("parqet", 'did you mean "parquet"?'), ("webpp", 'did you mean "webp"?'), ("something", "the formats are csv, ")]:
         assert told in isoform("convert", tmp_path / "a.csv", tmp_path / "x", "--to", said).expect(2).err
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "own.csv"])
+def test_a_link_to_standard_output_as_target_leads_to_its_name(isoform, tmp_path, name):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    os.symlink("/dev/stdout", tmp_path / "own.csv")
+    os.symlink("b.csv", tmp_path / "other.csv")
+    (tmp_path / "b.csv").write_text("")
+    for code, options in [(7, []), (2, ["--force"])]:
+        done = isoform("convert", "a.csv", name, "--to", "csv", *options, cwd=tmp_path).expect(code)
+        assert "- is standard output" in done.err and "remove" not in done.err, done.err
+        assert "remove the link" in isoform("convert", "a.csv", "other.csv", *options, cwd=tmp_path).expect(code).err
+    assert isoform("convert", "a.csv", "-", "--to", "csv", cwd=tmp_path).expect(0).out == "a\n1\n"
