@@ -224,3 +224,44 @@ def test_a_link_to_standard_output_as_target_leads_to_its_name(isoform, tmp_path
         assert "- is standard output" in done.err and "remove" not in done.err, done.err
         assert "remove the link" in isoform("convert", "a.csv", "other.csv", *options, cwd=tmp_path).expect(code).err
     assert isoform("convert", "a.csv", "-", "--to", "csv", cwd=tmp_path).expect(0).out == "a\n1\n"
+
+
+def test_a_target_whose_source_was_changed_is_said_to_be_whole(isoform, tmp_path):
+    source, target, kept = tmp_path / "a.csv", tmp_path / "a.parquet", tmp_path / "kept.csv"
+    source.write_text("a\n1\n")
+    kept.write_text("a\n1\n")
+    isoform("convert", source, target).expect(0)
+    source.write_text("a\n2\n")
+    told = isoform("verify", target).expect(4).err
+    for part in [f"{target}: its own bytes and its signature are as certified", f"{source}: is not the source", "another digest",
+                 "--source FILE", "convert again with --force"]:
+        assert part in told, told
+    told = isoform("verify", tmp_path).expect(3).out
+    assert "its own bytes and its signature are as certified" in told, told
+    # What is advised works.
+    isoform("verify", target, "--source", kept).expect(0)
+    told = isoform("verify", target, "--source", source).expect(4).err
+    assert "is not the source" in told and "as certified" not in told
+    # A target that is damaged too is told as that.
+    damaged = target.read_bytes()
+    harness.flip(target, 20)
+    told = isoform("verify", target).expect(4).err
+    assert "not the bytes that were certified" in told and "as certified, but" not in told
+    target.write_bytes(damaged)
+    isoform("convert", source, target, "--force").expect(0)
+    isoform("verify", target).expect(0)
+
+
+def test_sources_of_one_target_that_were_changed(isoform, tmp_path):
+    for name, text in (("a.csv", "a,b\n1,1\n"), ("b.csv", "a,b\n2,1\n")):
+        (tmp_path / name).write_text(text)
+    isoform("convert", "a.csv", "b.csv", "ab.parquet", cwd=tmp_path).expect(0)
+    isoform("convert", "a.csv", "b.csv", "parts", "--to", "parquet", "--partition-by", "a", cwd=tmp_path).expect(0)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "b.csv").write_text("a,b\n2,1\n")
+    (tmp_path / "b.csv").write_text("a,b\n3,1\n")
+    (tmp_path / "old" / "a.csv").write_text("a,b\n1,1\n")
+    for name, part in [("ab.parquet", "its own bytes and its signature are"), ("parts", "parts: its signature is")]:
+        told = isoform("verify", name, cwd=tmp_path).expect(4).err
+        assert f"{part} as certified, but" in told and "b.csv: is not the source" in told and "--source DIR" in told, told
+        isoform("verify", name, "--source", "old", cwd=tmp_path).expect(0)
