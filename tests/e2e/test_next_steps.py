@@ -265,3 +265,19 @@ def test_sources_of_one_target_that_were_changed(isoform, tmp_path):
         told = isoform("verify", name, cwd=tmp_path).expect(4).err
         assert f"{part} as certified, but" in told and "b.csv: is not the source" in told and "--source DIR" in told, told
         isoform("verify", name, "--source", "old", cwd=tmp_path).expect(0)
+
+
+def test_a_certificate_that_is_to_be_verified_leads_to_its_target(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    isoform("convert", "a.csv", "an a.parquet", cwd=tmp_path).expect(0)
+    certificate = "an a.parquet.isoform.sigstore.json"
+    advised = "is the certificate of an a.parquet; name that: isoform verify 'an a.parquet'"
+    assert advised in isoform("verify", certificate, cwd=tmp_path).expect(1).err
+    told = isoform("verify", "an a.parquet", certificate, cwd=tmp_path).expect(3).out
+    assert advised in told and "1 of 2 targets hold" in told, told
+    (tmp_path / "an a.parquet").rename(tmp_path / "b.parquet")
+    told = isoform("verify", certificate, cwd=tmp_path).expect(1).err
+    assert "an a.parquet, which is not there" in told and f"isoform verify NAME --certificate '{certificate}'" in told, told
+    isoform("verify", "b.parquet", "--certificate", certificate, cwd=tmp_path).expect(0)
+    assert "no such file" in isoform("verify", f"x{certificate}", cwd=tmp_path).expect(1).err
+    assert "no certificate beside it" in isoform("verify", "a.csv", cwd=tmp_path).expect(1).err
