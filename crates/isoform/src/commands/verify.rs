@@ -157,7 +157,8 @@ fn recorded_reading(at: &Path, certificate: &Certificate, memory: u64) -> Result
 /// That a target has no certificate beside it: it may be one itself.
 fn uncertified(target: &Path) -> Failure {
     let (shown, of) = (target.display(), target_of(target));
-    Failure::Other(match (target.exists(), of != target && target.is_file()) {
+    let is_of_one = of != target && target.file_name().is_some_and(|name| name != CERTIFICATE_ENDING);
+    Failure::Other(match (target.exists(), is_of_one && target.is_file()) {
         (_, true) if of.exists() => {
             let (of, named) = (of.display(), argument(&of));
             format!("{shown}: is the certificate of {of}; name that: isoform verify {named}")

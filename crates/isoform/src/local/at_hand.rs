@@ -142,10 +142,10 @@ fn changed(path: &Path, certificate: &Certificate, target: &Path, progress: &Pro
         1 => ("--source FILE", "the source as it was"),
         _ => ("--source DIR", "the sources as they were"),
     };
+    let (target, source) = (target.display(), path.display());
     Ok(Failure::Mismatch(format!(
-        "{}: {held} as certified, but {}; {named} says where {them} may be found, or convert again with --force",
-        target.display(),
-        another(path)
+        "{target}: {held} as certified, but {source} is not the source that was converted: its bytes have \
+         another digest; name {them} with {named}, or convert again with --force"
     )))
 }
 
