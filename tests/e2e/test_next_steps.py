@@ -8,6 +8,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import harness
 
@@ -233,7 +234,7 @@ def test_a_target_whose_source_was_changed_is_said_to_be_whole(isoform, tmp_path
     isoform("convert", source, target).expect(0)
     source.write_text("a\n2\n")
     told = isoform("verify", target).expect(4).err
-    for part in [f"{target}: its own bytes and its signature are as certified", f"{source}: is not the source", "another digest",
+    for part in [f"{target}: its own bytes and its signature are as certified", f"{source} is not the source", "another digest",
                  "--source FILE", "convert again with --force"]:
         assert part in told, told
     told = isoform("verify", tmp_path).expect(3).out
@@ -263,7 +264,7 @@ def test_sources_of_one_target_that_were_changed(isoform, tmp_path):
     (tmp_path / "old" / "a.csv").write_text("a,b\n1,1\n")
     for name, part in [("ab.parquet", "its own bytes and its signature are"), ("parts", "parts: its signature is")]:
         told = isoform("verify", name, cwd=tmp_path).expect(4).err
-        assert f"{part} as certified, but" in told and "b.csv: is not the source" in told and "--source DIR" in told, told
+        assert f"{part} as certified, but" in told and "b.csv is not the source" in told and "--source DIR" in told, told
         isoform("verify", name, "--source", "old", cwd=tmp_path).expect(0)
 
 
@@ -279,5 +280,30 @@ def test_a_certificate_that_is_to_be_verified_leads_to_its_target(isoform, tmp_p
     told = isoform("verify", certificate, cwd=tmp_path).expect(1).err
     assert "an a.parquet, which is not there" in told and f"isoform verify NAME --certificate '{certificate}'" in told, told
     isoform("verify", "b.parquet", "--certificate", certificate, cwd=tmp_path).expect(0)
+    (tmp_path / ".isoform.sigstore.json").write_bytes((tmp_path / certificate).read_bytes())
+    told = isoform("verify", ".isoform.sigstore.json", cwd=tmp_path).expect(1).err
+    assert "no certificate beside it" in told, "a name without a target's"
     assert "no such file" in isoform("verify", f"x{certificate}", cwd=tmp_path).expect(1).err
     assert "no certificate beside it" in isoform("verify", "a.csv", cwd=tmp_path).expect(1).err
+
+
+def test_a_target_whose_name_tells_no_format_is_told_which_there_are(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    for name in ["s.json", "S.JSON", "s.xlsx", "json", "s"]:
+        told = isoform("convert", "a.csv", name, cwd=tmp_path).expect(2).err
+        assert f"{name}: the name tells no format" in told and "csv, tsv, jsonl, parquet, arrow, arrow-stream, avro" in told, told
+        assert ("--to jsonl writes one record a line" in told) == (name.lower() == "s.json"), told
+    isoform("convert", "a.csv", "s.json", "--to", "jsonl", cwd=tmp_path).expect(0)
+    assert (tmp_path / "s.json").read_text() == '{"a":1}\n'
+
+
+def test_records_of_json_in_a_file_without_a_known_name_lead_to_from_jsonl(isoform, tmp_path):
+    (tmp_path / "lines.json").write_text('{"a":1}\n{"a":2}\n')
+    (tmp_path / "mark.log").write_text('\ufeff\n {"a":1}\n', encoding="utf-8")
+    (tmp_path / "text.log").write_text("one\ntwo\n")
+    for name, is_json in [("lines.json", True), ("mark.log", True), ("text.log", False)]:
+        told = isoform("convert", name, "x.parquet", cwd=tmp_path).expect(9).err
+        assert "neither the bytes nor the name tell a format; name the format with --from" in told
+        assert ("--from: jsonl where each line is one record" in told) == is_json, told
+    isoform("convert", "lines.json", "x.parquet", "--from", "jsonl", cwd=tmp_path).expect(0)
+    assert pq.read_table(tmp_path / "x.parquet").to_pydict() == {"a": [1, 2]}
