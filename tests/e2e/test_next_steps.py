@@ -307,3 +307,13 @@ def test_records_of_json_in_a_file_without_a_known_name_lead_to_from_jsonl(isofo
         assert ("--from: jsonl where each line is one record" in told) == is_json, told
     isoform("convert", "lines.json", "x.parquet", "--from", "jsonl", cwd=tmp_path).expect(0)
     assert pq.read_table(tmp_path / "x.parquet").to_pydict() == {"a": [1, 2]}
+
+
+def test_what_is_no_budget_of_an_image_is_told_with_its_gates(isoform, tmp_path):
+    Image.new("RGB", (16, 16), (90, 20, 30)).save(tmp_path / "a.png")
+    for said in ["ssim=0.9", "psnr40", "psnr=40,ssim=0.9"]:
+        told = isoform("convert", "a.png", "a.webp", "--within", said, cwd=tmp_path).expect(2).err
+        assert "ssimulacra2=80" in told and "butteraugli=1.5" in told, told
+    floor = ["--within", "psnr=40", "--part-floor", "ssim=0.9"]
+    told = isoform("convert", "a.png", "a.webp", *floor, cwd=tmp_path).expect(2).err
+    assert "budgets are" in told and "ssimulacra2" not in told, told
