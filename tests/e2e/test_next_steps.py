@@ -8,6 +8,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import harness
 
@@ -221,3 +222,108 @@ def test_values_of_several_kinds_are_told_of(isoform, tmp_path):
     assert "record 2 has a number, record 1 a string" in isoform("inspect", source, "--why", "t").expect(0).out
     source.write_text('{"t":"x"}\n{"t":"1776"}\n')
     assert "JSON text" not in isoform("convert", source, tmp_path / "b.parquet").expect(0).out
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "own.csv"])
+def test_a_link_to_standard_output_as_target_leads_to_its_name(isoform, tmp_path, name):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    os.symlink("/dev/stdout", tmp_path / "own.csv")
+    os.symlink("b.csv", tmp_path / "other.csv")
+    (tmp_path / "b.csv").write_text("")
+    for code, options in [(7, []), (2, ["--force"])]:
+        done = isoform("convert", "a.csv", name, "--to", "csv", *options, cwd=tmp_path).expect(code)
+        assert "- is standard output" in done.err and "remove" not in done.err, done.err
+        assert "remove the link" in isoform("convert", "a.csv", "other.csv", *options, cwd=tmp_path).expect(code).err
+    assert isoform("convert", "a.csv", "-", "--to", "csv", cwd=tmp_path).expect(0).out == "a\n1\n"
+
+
+def test_a_target_whose_source_was_changed_is_said_to_be_whole(isoform, tmp_path):
+    source, target, kept = tmp_path / "a.csv", tmp_path / "a.parquet", tmp_path / "kept.csv"
+    source.write_text("a\n1\n")
+    kept.write_text("a\n1\n")
+    isoform("convert", source, target).expect(0)
+    source.write_text("a\n2\n")
+    told = isoform("verify", target).expect(4).err
+    for part in [f"{target}: its own bytes and its signature are as certified", f"{source} is not the source", "another digest",
+                 "--source FILE", "convert again with --force"]:
+        assert part in told, told
+    told = isoform("verify", tmp_path).expect(3).out
+    assert "its own bytes and its signature are as certified" in told, told
+    # What is advised works.
+    isoform("verify", target, "--source", kept).expect(0)
+    told = isoform("verify", target, "--source", source).expect(4).err
+    assert "is not the source" in told and "as certified" not in told
+    # A target that is damaged too is told as that.
+    damaged = target.read_bytes()
+    harness.flip(target, 20)
+    told = isoform("verify", target).expect(4).err
+    assert "not the bytes that were certified" in told and "as certified, but" not in told
+    target.write_bytes(damaged)
+    isoform("convert", source, target, "--force").expect(0)
+    isoform("verify", target).expect(0)
+
+
+def test_sources_of_one_target_that_were_changed(isoform, tmp_path):
+    for name, text in (("a.csv", "a,b\n1,1\n"), ("b.csv", "a,b\n2,1\n")):
+        (tmp_path / name).write_text(text)
+    isoform("convert", "a.csv", "b.csv", "ab.parquet", cwd=tmp_path).expect(0)
+    isoform("convert", "a.csv", "b.csv", "parts", "--to", "parquet", "--partition-by", "a", cwd=tmp_path).expect(0)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "b.csv").write_text("a,b\n2,1\n")
+    (tmp_path / "b.csv").write_text("a,b\n3,1\n")
+    (tmp_path / "old" / "a.csv").write_text("a,b\n1,1\n")
+    for name, part in [("ab.parquet", "its own bytes and its signature are"), ("parts", "parts: its signature is")]:
+        told = isoform("verify", name, cwd=tmp_path).expect(4).err
+        assert f"{part} as certified, but" in told and "b.csv is not the source" in told and "--source DIR" in told, told
+        isoform("verify", name, "--source", "old", cwd=tmp_path).expect(0)
+
+
+def test_a_certificate_that_is_to_be_verified_leads_to_its_target(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    isoform("convert", "a.csv", "an a.parquet", cwd=tmp_path).expect(0)
+    certificate = "an a.parquet.isoform.sigstore.json"
+    advised = "is the certificate of an a.parquet; name that: isoform verify 'an a.parquet'"
+    assert advised in isoform("verify", certificate, cwd=tmp_path).expect(1).err
+    told = isoform("verify", "an a.parquet", certificate, cwd=tmp_path).expect(3).out
+    assert advised in told and "1 of 2 targets hold" in told, told
+    (tmp_path / "an a.parquet").rename(tmp_path / "b.parquet")
+    told = isoform("verify", certificate, cwd=tmp_path).expect(1).err
+    assert "an a.parquet, which is not there" in told and f"isoform verify NAME --certificate '{certificate}'" in told, told
+    isoform("verify", "b.parquet", "--certificate", certificate, cwd=tmp_path).expect(0)
+    (tmp_path / ".isoform.sigstore.json").write_bytes((tmp_path / certificate).read_bytes())
+    told = isoform("verify", ".isoform.sigstore.json", cwd=tmp_path).expect(1).err
+    assert "no certificate beside it" in told, "a name without a target's"
+    assert "no such file" in isoform("verify", f"x{certificate}", cwd=tmp_path).expect(1).err
+    assert "no certificate beside it" in isoform("verify", "a.csv", cwd=tmp_path).expect(1).err
+
+
+def test_a_target_whose_name_tells_no_format_is_told_which_there_are(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    for name in ["s.json", "S.JSON", "s.xlsx", "json", "s"]:
+        told = isoform("convert", "a.csv", name, cwd=tmp_path).expect(2).err
+        assert f"{name}: the name tells no format" in told and "csv, tsv, jsonl, parquet, arrow, arrow-stream, avro" in told, told
+        assert ("--to jsonl writes one record a line" in told) == (name.lower() == "s.json"), told
+    isoform("convert", "a.csv", "s.json", "--to", "jsonl", cwd=tmp_path).expect(0)
+    assert (tmp_path / "s.json").read_text() == '{"a":1}\n'
+
+
+def test_records_of_json_in_a_file_without_a_known_name_lead_to_from_jsonl(isoform, tmp_path):
+    (tmp_path / "lines.json").write_text('{"a":1}\n{"a":2}\n')
+    (tmp_path / "mark.log").write_text('\ufeff\n {"a":1}\n', encoding="utf-8")
+    (tmp_path / "text.log").write_text("one\ntwo\n")
+    for name, is_json in [("lines.json", True), ("mark.log", True), ("text.log", False)]:
+        told = isoform("convert", name, "x.parquet", cwd=tmp_path).expect(9).err
+        assert "neither the bytes nor the name tell a format; name the format with --from" in told
+        assert ("--from: jsonl where each line is one record" in told) == is_json, told
+    isoform("convert", "lines.json", "x.parquet", "--from", "jsonl", cwd=tmp_path).expect(0)
+    assert pq.read_table(tmp_path / "x.parquet").to_pydict() == {"a": [1, 2]}
+
+
+def test_what_is_no_budget_of_an_image_is_told_with_its_gates(isoform, tmp_path):
+    Image.new("RGB", (16, 16), (90, 20, 30)).save(tmp_path / "a.png")
+    for said in ["ssim=0.9", "psnr40", "psnr=40,ssim=0.9"]:
+        told = isoform("convert", "a.png", "a.webp", "--within", said, cwd=tmp_path).expect(2).err
+        assert "ssimulacra2=80" in told and "butteraugli=1.5" in told, told
+    floor = ["--within", "psnr=40", "--part-floor", "ssim=0.9"]
+    told = isoform("convert", "a.png", "a.webp", *floor, cwd=tmp_path).expect(2).err
+    assert "budgets are" in told and "ssimulacra2" not in told, told

@@ -60,7 +60,7 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
         }
         None => match no_table(&names::split(file.path()).0) {
             Some(name) if start.is_empty() => Err(empty(name)),
-            _ => Err(unknown()),
+            _ => Err(unknown(start)),
         },
     }
 }
@@ -84,9 +84,16 @@ fn is_array(start: &[u8]) -> bool {
     matches!(start, [b'[', rest @ ..] if rest.trim_ascii_start().starts_with(b"{"))
 }
 
-fn unknown() -> Error {
+/// That nothing tells the format of an object that begins so.
+fn unknown(start: &[u8]) -> Error {
     let what = "neither the bytes nor the name tell a format";
-    Error::unsupported(Place::default(), what, "name the format with --from")
+    let hint = match of_text(start) {
+        Some(Format::JsonLines) => {
+            "name the format with --from: jsonl where each line is one record, as jq -c . FILE writes it"
+        }
+        _ => "name the format with --from",
+    };
+    Error::unsupported(Place::default(), what, hint)
 }
 
 /// The format of text that is in no file with a name: JSON Lines begin with a brace, and text that does not
@@ -105,7 +112,7 @@ fn inside(file: &ObjectFile, wrapping: Wrapping) -> Result<Format> {
     match within(&start)? {
         Some(name) => Err(packed(file, name, wrapping)),
         None if Wrapping::of_bytes(&start).is_some() => Err(packed(file, "another wrapping", wrapping)),
-        None => of_text(&start).ok_or_else(unknown),
+        None => of_text(&start).ok_or_else(|| unknown(&start)),
     }
 }
 

@@ -70,9 +70,7 @@ impl Format {
         match catalog().named(name).map(|media| media.codec) {
             Some(Codec::Table(format)) => Ok(format),
             Some(_) => {
-                let tables = catalog().types().iter().filter(|media| media.codec.model() == Model::Tables);
-                let names: Vec<_> = tables.map(|media| media.name.as_str()).collect();
-                Err(Error::Misuse(format!("{name:?} is no format of tables; those are {}", names.join(", "))))
+                Err(Error::Misuse(format!("{name:?} is no format of tables; those are {}", Self::names())))
             }
             None => {
                 let all: Vec<_> = catalog().types().iter().map(|media| media.name.as_str()).collect();
@@ -83,6 +81,12 @@ impl Format {
                 Err(Error::Misuse(format!("{name:?} is no format; {next}")))
             }
         }
+    }
+
+    /// The names of all types of tables, also of those that a person defined, with commas between them.
+    pub fn names() -> String {
+        let tables = catalog().types().iter().filter(|media| media.codec.model() == Model::Tables);
+        tables.map(|media| media.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// The format that the ending of a name tells, and whether the name says that it is wrapped.

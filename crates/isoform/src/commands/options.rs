@@ -137,6 +137,19 @@ fn encoding(name: Option<&str>) -> Result<EncodingChoice> {
     }))
 }
 
+/// That the name of a target tells no format, and which there are.
+fn nameless(target: &Path) -> Failure {
+    let lines = match target.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+        true => "; --to jsonl writes one record a line",
+        false => "",
+    };
+    let (shown, names) = (target.display(), Format::names());
+    Failure::Usage(format!(
+        "{shown}: the name tells no format; name it with --to: {names}, or another that isoform formats \
+         lists{lines}"
+    ))
+}
+
 /// How a target is written.
 pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
     let named = Format::of_name(target);
@@ -144,10 +157,7 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
         (None, Some((format, wrapping))) => (format, wrapping),
         (Some(format), Some((_, wrapping))) if format.is_text() => (format, wrapping),
         (Some(format), _) => (format, Wrapping::Raw),
-        (None, None) => {
-            let shown = target.display();
-            return Err(Failure::Usage(format!("{shown}: the name tells no format; name it with --to")));
-        }
+        (None, None) => return Err(nameless(target)),
     };
     let wrapping = match (args.wrapping, wrapping) {
         (Some(told), named) if named != Wrapping::Raw && named != told => {

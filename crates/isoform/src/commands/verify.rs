@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec};
 use ::formats::open::OpenOptions;
-use ::formats::words::some_of;
+use ::formats::words::{argument, some_of};
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
 use serde_json::{Value, json};
@@ -154,6 +154,29 @@ fn recorded_reading(at: &Path, certificate: &Certificate, memory: u64) -> Result
     each.collect()
 }
 
+/// That a target has no certificate beside it: it may be one itself.
+fn uncertified(target: &Path) -> Failure {
+    let (shown, of) = (target.display(), target_of(target));
+    let is_of_one = of != target && target.file_name().is_some_and(|name| name != CERTIFICATE_ENDING);
+    Failure::Other(match (target.exists(), is_of_one && target.is_file()) {
+        (_, true) if of.exists() => {
+            let (of, named) = (of.display(), argument(&of));
+            format!("{shown}: is the certificate of {of}; name that: isoform verify {named}")
+        }
+        (_, true) => format!(
+            "{shown}: is the certificate of {}, which is not there; if that has another name now: \
+             isoform verify NAME --certificate {}",
+            of.display(),
+            argument(target)
+        ),
+        (true, _) => format!(
+            "{shown}: no certificate beside it; name its certificate with --certificate, or the directory \
+             where that may be"
+        ),
+        (false, _) => format!("{shown}: no such file; give the name of a target or directory"),
+    })
+}
+
 /// What is to be checked of one argument.
 enum Work {
     Target(PathBuf),
@@ -246,10 +269,7 @@ impl Check<'_> {
             named => {
                 let path = named.clone().unwrap_or_else(|| certificate_path(target));
                 if named.is_none() && !path.exists() {
-                    let what = if target.exists() { "no certificate beside it" } else { "no such file" };
-                    let hint = "name its certificate with --certificate, or the directory where that may be";
-                    let next = if target.exists() { hint } else { "give the name of a target or directory" };
-                    return Err(Failure::Other(format!("{shown}: {what}; {next}")));
+                    return Err(uncertified(target));
                 }
                 let pinned = self.pinned.as_ref();
                 let certificate = match named {

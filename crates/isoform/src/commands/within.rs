@@ -31,7 +31,9 @@ pub fn bounds(within: &str) -> Result<Bounds> {
         let gate = piece.split_once('=').and_then(|(name, value)| Some((Measure::named(name)?, value)));
         let Some((measure, value)) = gate else {
             if distance.replace(piece).is_some() {
-                return Err(usage("a budget has one distance, and any gates beside it"));
+                return Err(usage(
+                    "a budget has one distance, and any gates beside it: ssimulacra2=80, butteraugli=1.5",
+                ));
             }
             continue;
         };
@@ -153,7 +155,11 @@ fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {
     if text == "exact" {
         return Ok(None);
     }
-    let unknown = || usage(&format!("is no budget; budgets are {BUDGETS}"));
+    let gates = match option {
+        "--within" => ", and of images ssimulacra2=80 and butteraugli=1.5, alone or beside one of these",
+        _ => "",
+    };
+    let unknown = || usage(&format!("is no budget; budgets are {BUDGETS}{gates}"));
     let (kind, value) = text.split_once('=').ok_or_else(unknown)?;
     let value: f64 = value.parse().map_err(|_| unknown())?;
     let positive = value.is_finite() && value > 0.0;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::among::Among;
 use super::hash_object;
 use super::seal::{SOURCES, is_same_file};
+use super::verify::check_bytes;
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -81,7 +82,10 @@ pub fn find_sources(
     begin(predicate, progress);
     for (path, recorded) in paths.iter().zip(&predicate.source) {
         if !has_bytes(path, recorded, progress)? {
-            return Err(another(path));
+            return Err(match said.is_empty() {
+                true => changed(path, certificate, target, progress)?,
+                false => another(path),
+            });
         }
     }
     Ok(AtHand { paths, lacking: None })
@@ -119,6 +123,30 @@ pub(super) fn begin(predicate: &Predicate, progress: &Progress) {
 fn has_bytes(path: &Path, recorded: &Source, progress: &Progress) -> Result<bool> {
     let file = ObjectFile::open(path)?;
     Ok(file.len().to_string() == recorded.size && recorded.digest == (&hash_object(&file, progress)?).into())
+}
+
+/// The same of a file that nobody named, with what holds all the same: the target may be whole, and its
+/// source be another one since.
+///
+/// # Errors
+/// The target has other bytes too.
+fn changed(path: &Path, certificate: &Certificate, target: &Path, progress: &Progress) -> Result<Failure> {
+    let held = match target.is_dir() {
+        true => "its signature is",
+        false => {
+            check_bytes(&ObjectFile::open(target)?, certificate, progress)?;
+            "its own bytes and its signature are"
+        }
+    };
+    let (named, them) = match certificate.statement().predicate.source.len() {
+        1 => ("--source FILE", "the source as it was"),
+        _ => ("--source DIR", "the sources as they were"),
+    };
+    let (target, source) = (target.display(), path.display());
+    Ok(Failure::Mismatch(format!(
+        "{target}: {held} as certified, but {source} is not the source that was converted: its bytes have \
+         another digest; name {them} with {named}, or convert again with --force"
+    )))
 }
 
 /// That a file has the name of a source and other bytes.

@@ -20,7 +20,7 @@ use super::seal::refuse_foreign_certificate;
 use super::temporary::{
     create_locked, is_empty, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
 };
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, INTO_SYSTEM, Result, leads_into_system};
 
 /// Ending of a certificate's name, after the whole name of its target.
 pub const CERTIFICATE_ENDING: &str = ".isoform.sigstore.json";
@@ -99,6 +99,7 @@ pub fn refuse_name_of_temporary(path: &Path) -> Result<()> {
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     let shown = target.display();
     match target.symlink_metadata().map(|metadata| metadata.file_type()) {
+        Ok(_) if leads_into_system(target) => return Err(Failure::Usage(format!("{shown}: {INTO_SYSTEM}"))),
         Ok(kind) if kind.is_symlink() => {
             return Err(Failure::Usage(format!(
                 "{shown}: is a symbolic link; name the file that it points to, or remove the link"

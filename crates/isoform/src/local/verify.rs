@@ -337,7 +337,7 @@ pub(super) fn unless_interrupted<T>(
 }
 
 /// Checks the bytes of a target, and of files beside it that its certificate lists.
-fn check_bytes(
+pub(super) fn check_bytes(
     file: &ObjectFile,
     certificate: &Certificate,
     progress: &Progress,
