@@ -220,7 +220,7 @@ def test_a_batch_knows_by_what_types_its_targets_were_made(isoform, spelled, tmp
     assert isoform(*command, "--no-certified-types").expect(3).json()["failed"] == 1
     harness.certificate_of(spelled).unlink()
     (failed,) = isoform(*command).expect(3).json()["sources"]
-    assert "other options" in failed["error"]["message"]
+    assert "told other types when it was made" in failed["error"]["message"]
     assert isoform(*command, "--force").expect(0).json()["converted"] == 1
     assert "31/12/2025" not in (tmp_path / "out" / "a.csv").read_text()
 

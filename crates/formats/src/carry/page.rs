@@ -135,9 +135,9 @@ last two ways:
   version). In JSON the value says it, and they may stand anywhere; so `1.0` and `2` are a float64 column,
   whichever comes first. What a double does not hold is no exception, and neither are leading zeros, plus
   signs and numbers in JSON arrays.
-- **Values of several kinds** in a column of JSON Lines, such as strings in some records and numbers in others,
-  are kept as JSON text: a string then has its quotes in it. So are objects of more than 4,096 keys and numbers
-  beyond every type. A note names such columns, and `inspect --why` the records.
+- **Values of several kinds** in a column of JSON Lines, such as strings in some records and numbers in
+  others, are kept as JSON text: a string then has its quotes in it. So are objects of more than 4,096 keys
+  and numbers beyond every type. A note names such columns, and `inspect --why` the records.
 - **Spellings of null.** Text says null in one way: the empty field, or one word such as `NA` beside values of
   another type. `--null WORD` names the word instead, for columns of text too; given several times, all of
   these words are null. The fields with a rarer one are exceptions, at most 1,000 a column with those above;

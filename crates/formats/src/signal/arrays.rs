@@ -313,6 +313,14 @@ impl Arrays {
         self.extents[array].encoding
     }
 
+    /// How each array is held: in blocks, or as its samples are read.
+    pub fn in_blocks(&self) -> Vec<Encoding> {
+        let held = |(array, extent): (&Array, &Extent)| {
+            Some(extent.encoding).filter(|held| held.is_in_blocks()).unwrap_or(Encoding::Plain(array.sample))
+        };
+        self.signature.arrays.iter().zip(&self.extents).map(held).collect()
+    }
+
     /// Reads samples of an array in row-major order into `out`, in place of what it holds. Blocks are
     /// unpacked into `held` first.
     pub fn read(&self, part: &Part, held: &mut Vec<u8>, out: &mut Vec<u8>) -> Result<()> {

@@ -10,6 +10,7 @@ mod loose;
 mod misfits;
 mod moments;
 mod odd;
+mod points;
 mod resolve;
 mod short_year;
 mod spellings;
@@ -27,13 +28,14 @@ use crate::error::Result;
 pub use fresh::Fresh;
 pub(crate) use fresh::merge;
 pub use misfits::Unfit;
-pub(crate) use resolve::GROUPED;
+pub(crate) use points::GROUPED;
 
 use agreed::{Agreed, Offence, Offences, Reach};
 use arrow_schema::DataType;
 use bits::{DATES, EXPONENT, MARK, ORDER, WORDS};
 use classify::{Fits, JAVA, NumberFit, Trimmed, classify};
 use loose::{LooseBool, LooseFloat};
+use points::Points;
 use spellings::Spellings;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -85,18 +87,6 @@ pub struct Profile {
     /// The lowest row that has no such field.
     absent: Option<u64>,
     points: Points,
-}
-
-/// How numbers have points, where the decimal mark is not known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Points {
-    /// None has one.
-    #[default]
-    Unseen,
-    /// Behind each are three digits, and one to three before it, as where they separate thousands.
-    Grouped,
-    /// At least one is the decimal mark.
-    Decimal,
 }
 
 /// What a caller said of a column. Columns of one table mostly share it.
@@ -210,7 +200,7 @@ impl Profile {
         let loose = self.loose_float.alive;
         let fits = classify(field.bytes, self.alive, self.rules.options.decimal_marks, loose);
         if self.points < Points::Decimal && self.rules.options.decimal_marks == DecimalMarks::Either {
-            self.points = self.points.max(points(field.bytes, &fits));
+            self.points = self.points.max(Points::of(field.bytes, &fits));
         }
         let dead = self.alive & !fits.bits;
         if dead != 0 {
@@ -389,15 +379,6 @@ impl Profile {
             self.apply_null_conflict();
         }
         self.kill(0, &Offence::new(0, b"", false));
-    }
-}
-
-/// How a field has a point, where it is a number.
-fn points(text: &[u8], fits: &Fits) -> Points {
-    match fits.number.is_some() || fits.decimal.is_some() {
-        true if text.contains(&b'.') && explain::has_thousands(text) => Points::Grouped,
-        true if text.contains(&b'.') => Points::Decimal,
-        _ => Points::Unseen,
     }
 }
 

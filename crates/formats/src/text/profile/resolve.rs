@@ -4,7 +4,7 @@ use super::bits::{self, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER
 use super::explain::{joined, why_exceptions, why_spellings, why_spellings_lost};
 use super::loose::Found;
 use super::odd::Odd;
-use super::{Points, Profile, Resolved};
+use super::{Profile, Resolved};
 use crate::text::options::NULL_WORDS;
 use crate::text::parse::offset_of_zone;
 use crate::text::{
@@ -59,10 +59,6 @@ impl Candidate {
         Candidate { mark, bare_mark, ..self }
     }
 }
-
-/// Why a column of numbers with points is text beside others with decimal commas.
-pub(crate) const GROUPED: &str = "its points may separate thousands, where other columns have decimal commas; \
-     --decimal-comma=false reads them as decimal marks";
 
 impl Profile {
     /// The typing that all observed fields fit, by the order of preference.
@@ -140,7 +136,7 @@ impl Profile {
     }
 
     /// The typing as text, with a reason for it.
-    fn as_text(&self, why: String) -> Resolved {
+    pub(super) fn as_text(&self, why: String) -> Resolved {
         let data_type = self.rules.fixed.clone().unwrap_or(DataType::Utf8);
         if !self.rules.options.null_tokens.is_empty() {
             return self.resolved(Candidate::new(data_type, Form::Text), why);
@@ -148,17 +144,6 @@ impl Profile {
         // Without a word from the caller, null in text is the empty field alone.
         let typing = ColumnTyping::new(data_type, Style::new(Form::Text), true);
         Resolved { typing, why, lost: String::new(), unfit: None }
-    }
-
-    /// The typing as text of a column that was found to be one of numbers with points, where other columns of
-    /// its table have decimal commas: its points may as well separate thousands.
-    pub(crate) fn unless_grouped(&self, found: Resolved) -> Resolved {
-        let is_number = found.typing.data_type.is_floating() || found.typing.data_type.is_decimal();
-        let has_points = is_number && found.typing.style.mark == Mark::Point;
-        match has_points && self.points == Points::Grouped && self.rules.fixed.is_none() {
-            true => self.as_text(GROUPED.to_owned()),
-            false => found,
-        }
     }
 
     /// How nulls are written beside these exceptions.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ::formats::file::ObjectFile;
 use ::formats::media::{self, Codec, Key, MediaType};
-use ::formats::signal::{Arrays, Declared, Encoding, SignalFormat, is_index};
+use ::formats::signal::{Declared, Encoding, SignalFormat, is_index};
 use ::formats::sound::depth::Depth;
 use ::formats::words::counted;
 use coherence::signal::Signature;
@@ -458,13 +458,6 @@ pub fn are_meant(said: Option<&str>, paths: &[&Path]) -> Result<Option<Vec<Codec
     paths.iter().zip(told).map(codec).collect()
 }
 
-/// How each array is held: in blocks, or as its samples are read.
-fn encodings(arrays: &Arrays) -> Vec<Encoding> {
-    let samples = arrays.signature().arrays.iter().map(|array| Encoding::Plain(array.sample));
-    let held = (0..).map(|index| arrays.encoding(index));
-    samples.zip(held).map(|(plain, held)| if held.is_in_blocks() { held } else { plain }).collect()
-}
-
 /// Describes a container of arrays.
 pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
@@ -479,7 +472,7 @@ pub fn inspect(args: &Inspect, format: SignalFormat, output: &Output) -> Result<
     let attributes = signature.attributes.iter();
     let attributes = attributes.map(|(key, value)| attributes::document(key, value));
     let sound = Heard::of(signature);
-    let held = encodings(&arrays_found);
+    let held = arrays_found.in_blocks();
     let mut documents = arrays(signature, None);
     for (document, encoding) in documents.iter_mut().zip(&held).filter(|(_, held)| held.is_in_blocks()) {
         document["heldAs"] = json!(encoding.name());
