@@ -24,6 +24,11 @@ pub(super) trait Member: Send {
     /// The input.
     fn input(&mut self) -> &mut Input;
 
+    /// Bytes of content that its head states, where it does and the decoder does not check it.
+    fn stated(&self) -> Option<u64> {
+        None
+    }
+
     /// Gives the input back; its next byte is the first one after the member.
     fn into_input(self: Box<Self>) -> Input;
 }
@@ -178,8 +183,12 @@ impl BytesReader {
 
     /// Takes the input out of a member that has ended, and checks the size that its trailer states.
     fn close(&mut self, member: Box<dyn Member>) -> Result<Input> {
-        let input = member.into_input();
         let found = self.totals.bytes - self.before;
+        if let Some(stated) = member.stated().filter(|stated| *stated != found) {
+            let what = format!("the member states {stated} bytes of content, and holds {found}");
+            return Err(self.malformed(member.into_input().position(), what));
+        }
+        let input = member.into_input();
         if self.codec == Codec::Gzip {
             // The decoder checks this as well; here it is read from the object, apart from the decoder.
             let mut stated = [0; 4];

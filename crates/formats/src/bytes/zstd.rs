@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use zstd::stream::read::Decoder;
-use zstd::zstd_safe::CParameter;
+use zstd::zstd_safe::{CParameter, get_frame_content_size};
 
 use super::Codec;
 use super::encode::{Watch, bug, write_run};
@@ -12,6 +12,9 @@ use super::reader::{Member, Next, garbage};
 use crate::error::{Error, Result};
 use crate::limits::DECODER_WINDOW_BYTES_MAX;
 use crate::media::{Key, NO_DIGEST};
+
+/// Bytes of a frame's head at most (RFC 8878, section 3.1.1.1).
+const HEAD_BYTES_MAX: usize = 18;
 
 /// Whether a frame begins with these bytes.
 pub(super) fn is_frame(start: &[u8]) -> bool {
@@ -51,26 +54,36 @@ pub(super) fn next(mut input: Input) -> Result<Next> {
             };
             return Err(garbage(Codec::Zstd, &mut input, what));
         }
+        let stated = get_frame_content_size(input.head(HEAD_BYTES_MAX)?).ok().flatten();
         let bug = |error: io::Error| Error::Bug(format!("zstd decoder cannot be made: {error}"));
         let mut decoder = Decoder::with_buffer(input).map_err(bug)?.single_frame();
         decoder.window_log_max(DECODER_WINDOW_BYTES_MAX.ilog2()).map_err(bug)?;
-        return Ok(Next::Member(Box::new(Frame(decoder))));
+        return Ok(Next::Member(Box::new(Frame { decoder, stated })));
     }
 }
 
-struct Frame(Decoder<'static, Input>);
+struct Frame {
+    decoder: Decoder<'static, Input>,
+    stated: Option<u64>,
+}
 
 impl Member for Frame {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out)
+        self.decoder.read(out)
     }
 
     fn input(&mut self) -> &mut Input {
-        self.0.get_mut()
+        self.decoder.get_mut()
+    }
+
+    // The library compares only where its last block holds bytes, and takes a frame whose last block is empty
+    // with less content than it states.
+    fn stated(&self) -> Option<u64> {
+        self.stated
     }
 
     fn into_input(self: Box<Self>) -> Input {
-        self.0.finish()
+        self.decoder.finish()
     }
 }
 

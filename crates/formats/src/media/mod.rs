@@ -205,6 +205,11 @@ impl MediaType {
         self.places.get(key).map(|place| (place.as_str(), key))
     }
 
+    /// Whether one of the rules is about the type of this name.
+    fn has_rule_for(&self, name: &str) -> bool {
+        self.rules.iter().any(|rule| rule.to.iter().any(|to| to == name))
+    }
+
     /// A value.
     pub fn value(&self, key: Key) -> Option<&Value> {
         self.values.get(&key)

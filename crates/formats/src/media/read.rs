@@ -60,6 +60,14 @@ pub(super) fn apply(types: &mut Vec<MediaType>, name: &str, text: &str) -> Resul
     };
     if let Some(at) = types.iter().position(by_name) {
         let changed = text.onto(types[at].clone(), &table)?;
+        if let Some(other) =
+            types.iter().find(|other| changed.name != types[at].name && other.has_rule_for(&types[at].name))
+        {
+            let (name, other) = (&types[at].name, &other.name);
+            let what =
+                format!("a rule of {other} names {name:?}; keep this name, and give the type more endings");
+            return Err(text.error(text.at(about, "name"), "type.name", &what));
+        }
         types[at] = changed;
         return Ok(());
     }

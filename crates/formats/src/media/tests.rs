@@ -285,6 +285,10 @@ fn faults_are_told_with_line_column_key_and_what_is_allowed() {
         let told = fault(&SENSOR.replacen(from, to, 1));
         assert!(told.contains("another name") && told.starts_with(place), "{told}");
     }
+    // The rules of other types call it so.
+    let told = fault("[type]\nmedia-type = \"application/vnd.apache.arrow.file\"\nname = \"ipc\"\n");
+    let place = "a.toml, line 3, column 8: type.name: a rule of npy names \"arrow\"";
+    assert!(told.starts_with(place), "{told}");
     // Rules are checked once all types are known.
     for (rule, place) in [
         (

@@ -47,6 +47,22 @@ fn frames_of_the_first_versions_of_zstd_are_refused_alike_by_one_thread_and_seve
 }
 
 #[test]
+fn a_frame_of_zstd_holds_what_it_states() {
+    // One segment with a size of one byte, a block of three bytes, and a last block of none (RFC 8878).
+    let frame = |stated: u8| {
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0x20, stated][..], &[0x18, 0, 0], b"a,b", &[0x01, 0, 0]].concat()
+    };
+    let read =
+        |frame: &[u8], piece| crate::bytes::conformance::decode(crate::bytes::Codec::Zstd, frame, piece);
+    for piece in [1, 2, 3, 100, 1000] {
+        assert_eq!(read(&frame(3), piece).unwrap(), b"a,b");
+        let error = read(&frame(255), piece).unwrap_err();
+        assert_eq!(refusal(&error), Ok(()), "{error}");
+    }
+    bytes_of(crate::bytes::Codec::Zstd, &frame(255)).unwrap();
+}
+
+#[test]
 fn a_refusal_must_blame_the_bytes_and_name_a_place() {
     assert_eq!(refusal(&Error::malformed("CSV", Place::at_byte(3), "wrong")), Ok(()));
     assert!(refusal(&Error::malformed("CSV", Place::default(), "wrong")).is_err());
