@@ -6,7 +6,7 @@
 //! tries, for whatever ends the process.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cap::Cap;
 use fastrand::Rng;
@@ -18,6 +18,9 @@ static MEMORY: Cap<std::alloc::System> = Cap::new(std::alloc::System, fuzz::MEMO
 
 /// Changed inputs of a target.
 const CHANGED: usize = 1000;
+
+/// An input may take so long: what takes longer is a fault, as with libFuzzer.
+const INPUT_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// An input never grows beyond.
 const INPUT_BYTES_MAX: usize = 64 << 10;
@@ -53,7 +56,13 @@ fn main() {
     let begun = Instant::now();
     let attempt = |input: &[u8]| {
         std::fs::write(&tried, input).expect("there is room for what is tried");
+        let begun = Instant::now();
         fuzz::judge(input);
+        let time = begun.elapsed();
+        if time > INPUT_TIME_MAX {
+            eprintln!("an input took {} s", time.as_secs());
+            std::process::abort();
+        }
     };
     seeds.iter().for_each(|seed| attempt(seed));
     let mut random = Rng::with_seed(1);

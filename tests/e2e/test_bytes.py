@@ -570,3 +570,18 @@ def test_gzip_of_several_kinds_of_members_is_read(isoform, tmp_path):
     assert (tmp_path / "m.jsonl").read_text() == '{"id":1}\n{"id":2}\n'
     (tmp_path / "c.csv.gz").write_bytes(blocks[:-28])
     assert "cut short" in isoform("convert", tmp_path / "c.csv.gz", tmp_path / "c.jsonl").expect(9).err
+
+
+def test_a_name_of_a_wrapping_alone_gets_what_it_tells(isoform, sales, tmp_path):
+    isoform("convert", sales, tmp_path / "x.zst", "--to", "csv").expect(0)
+    unpacked = zstandard.ZstdDecompressor().decompressobj().decompress((tmp_path / "x.zst").read_bytes())
+    assert unpacked == sales.read_bytes()
+    told = isoform("convert", sales, tmp_path / "y.zst", "--to", "csv.gz").expect(2).err
+    assert "--to says gzip, and the name zstd; make them agree" in told
+    assert "compresses inside" in isoform("convert", sales, tmp_path / "y.zst", "--to", "parquet").expect(2).err
+    assert not (tmp_path / "y.zst").exists()
+
+
+def test_inspect_names_the_file_of_what_is_damaged(isoform, tmp_path):
+    (tmp_path / "x.bin.gz").write_bytes(b"")
+    assert f"{tmp_path / 'x.bin.gz'}, byte 0: malformed gzip" in isoform("inspect", tmp_path / "x.bin.gz").expect(9).err

@@ -255,6 +255,19 @@ def test_what_is_lost_of_a_layout_on_the_way_is_not_certified_as_kept(isoform, t
     assert header(tmp_path / "kept.png") == (2, 3) and style(tmp_path / "kept.png")["declaredKept"] is True
 
 
+@pytest.mark.parametrize("via", ["qoi", "gif", "webp", "npy,qoi", "qoi,npz"])
+def test_an_array_gets_no_axes_on_its_way_over_images(isoform, tmp_path, via):
+    np.save(tmp_path / "x.npy", LETTERS.integers(0, 255, (9, 8), dtype=np.uint8))
+    Image.fromarray(np.load(tmp_path / "x.npy")).save(tmp_path / "x.png")
+    for source in ("x.npy", "x.png"):
+        told = isoform("convert", tmp_path / source, tmp_path / "y.npy", "--via", via).expect(2).err
+        assert "it holds gray as rgb, and arrays tell the one from the other" in told
+        assert not (tmp_path / "y.npy").exists()
+    isoform("convert", tmp_path / "x.npy", tmp_path / "y.npy", "--via", "png").expect(0)
+    assert np.load(tmp_path / "y.npy").shape == (9, 8)
+    isoform("convert", tmp_path / "x.png", tmp_path / "y.png", "--via", "qoi").expect(0)
+
+
 def test_the_space_of_comparison_is_told(isoform, tmp_path):
     pixels = (np.arange(64)[:, None] * 900 + np.arange(64)[None, :] * 30).astype(np.uint16)
     source = tmp_path / "x.png"

@@ -133,6 +133,7 @@ def test_verify_finds_tiles_that_are_not_as_certified(isoform, tmp_path):
     said = harness.statement(at)
     for change, why in [
         (lambda d: d["worstPart"].update(index="1"), "its tiles are not as far"),
+        (lambda d: d.update(rmse="0.5"), "its tiles are not as far from their source as was certified: rmse is "),
         (lambda d: d["pieces"].update(side="256", count="36", samples="196608"), "tile"),
         (lambda d: [gate.update(limit="1.5") for gate in d["gates"] if gate["name"] == "part-rmse"], "misses the floor"),
     ]:
@@ -152,7 +153,11 @@ def test_verify_finds_tiles_that_are_not_as_certified(isoform, tmp_path):
     # Certificates from before have no tiles.
     del said["predicate"]["distortion"]["pieces"]
     harness.sign(isoform, at, said)
-    assert "  tiles: " not in isoform("verify", made, "--source", source).expect(0).out
+    told = isoform("verify", made, "--source", source).expect(0).out
+    assert "  tiles: " not in told and "  distance: measured again: d = " in told
+    said["predicate"]["distortion"]["d"] = "1"
+    harness.sign(isoform, at, said)
+    assert "and not 1 as was certified" in isoform("verify", made, "--source", source).expect(4).err
     at.write_bytes(honest)
 
 

@@ -451,3 +451,15 @@ def test_values_that_a_codec_does_not_have_name_the_line(isoform, types, codec, 
     directory = types(f'[type]\nname = "{codec}"\n\n[{table}]\n{key} = "{value}"\n')
     error = isoform("formats", "--media-types", directory).expect(2).err
     assert f"a.toml, line 5, column " in error and f"{table}.{key}" in error and told in error
+
+
+def test_the_delimiter_of_a_type_holds_for_every_command(isoform, tmp_path):
+    (tmp_path / "types").mkdir()
+    (tmp_path / "types/sensor.toml").write_text(SENSOR)
+    source, types = tmp_path / "a.sensor", ("--media-types", tmp_path / "types")
+    source.write_text("a,x;b\n1,2;3\n4,5;6\n")
+    isoform("convert", source, tmp_path / "a.parquet", *types).expect(0)
+    columns = isoform("inspect", source, *types, "--json").expect(0).json()["columns"]
+    assert [column["name"] for column in columns] == ["a,x", "b"]
+    isoform("compare", source, tmp_path / "a.parquet", *types).expect(0)
+    isoform("compare", tmp_path / "a.parquet", source, *types).expect(0)

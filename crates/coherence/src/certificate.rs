@@ -5,6 +5,8 @@ use crate::canonical::{self, UnsafeNumber};
 use crate::consistency;
 use crate::content::{self, Model};
 use crate::digest::{Digest, ObjectDigest};
+use crate::distortion::measured;
+pub use crate::distortion::{OtherFigure, other_figure};
 use crate::dsse::{Bundle, Malformed, expect, read};
 use crate::evidence::{self, EvidenceError};
 use crate::gate::Measured;
@@ -12,8 +14,8 @@ use crate::key;
 pub use crate::part_table::part_table;
 use crate::statement::{
     BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts,
-    PartTable, Partitions, Pieces, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute, SignalContent,
-    Source, Statement, Subject, TableContent, TableDigest, Tau, Tool, TypedColumn, Verification, WorstPart,
+    PartTable, Partitions, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute, SignalContent, Source,
+    Statement, Subject, TableContent, TableDigest, Tau, Tool, TypedColumn, Verification,
 };
 use crate::verified::VerifiedWhole;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -340,34 +342,7 @@ fn content(whole: &VerifiedWhole, styles: Vec<ColumnStyle>) -> Content {
 }
 
 fn distortion(whole: &VerifiedWhole, facts: &Facts) -> Result<Distortion, BuildError> {
-    let budget = &facts.budget;
-    let evidence = whole.evidence();
-    let (d, norm) = (evidence.d_squared()?.sqrt(), evidence.norm_squared()?.sqrt());
-    let pieces = whole.pieces().map(|pieces| Pieces {
-        samples: pieces.samples().to_string(),
-        count: pieces.count().to_string(),
-        side: pieces.tiles().map(|(tiles, _)| tiles.side().to_string()),
-    });
-    let psnr_db = match peak(whole.model()) {
-        _ if d == 0.0 => Some(f64::INFINITY),
-        Some(peak) => Some(evidence.psnr_db(peak)?),
-        None => None,
-    };
-    Ok(Distortion {
-        d: decimal(d),
-        epsilon: decimal(budget.whole.distance(norm * norm, evidence.measured())),
-        norm: decimal(norm),
-        n: evidence.measured().to_string(),
-        rmse: decimal(evidence.rmse()?),
-        psnr_db: psnr_db.map(decimal),
-        max_abs: decimal(evidence.max_abs()),
-        coherence: decimal(evidence.coherence()?),
-        worst_part: whole
-            .least()?
-            .map(|(index, least)| WorstPart { index: index.to_string(), coherence: decimal(least) }),
-        pieces,
-        gates: gates(facts)?,
-    })
+    Ok(Distortion { gates: gates(facts)?, ..measured(whole, &facts.budget)? })
 }
 
 /// The bounds that were checked.
@@ -395,14 +370,6 @@ fn gates(facts: &Facts) -> Result<Vec<Gate>, BuildError> {
         gates.push(Gate { found, by, ..plain(name.to_owned(), limit) });
     }
     Ok(gates)
-}
-
-/// The greatest magnitude of the range that all arrays declare.
-fn peak(model: &Model) -> Option<f64> {
-    let Model::Signal(signature) = model else { return None };
-    let mut peaks = signature.arrays.iter().map(|array| array.peak);
-    let first = peaks.next()??;
-    peaks.all(|peak| peak == Some(first)).then_some(first)
 }
 
 fn verification(

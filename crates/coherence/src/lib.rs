@@ -16,6 +16,7 @@ mod consistency;
 pub mod content;
 pub mod digest;
 pub mod distance;
+mod distortion;
 pub mod dsse;
 pub mod evidence;
 pub mod gate;

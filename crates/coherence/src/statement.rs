@@ -332,16 +332,29 @@ impl Distortion {
     ///
     /// # Errors
     /// A gate of a name that is not known here, which may be a bound of a later version; or a limit that is
-    /// no number; or no bound on the whole, or none on the parts.
+    /// no number from 0 on; or no bound, or two, on the whole or on the parts.
     pub fn budget(&self) -> Result<Budget, Malformed> {
         let unexpected =
             |found: &str| Malformed::Unexpected { field: "distortion.gates", found: found.into() };
         let (mut whole, mut part, mut companions) = (None, None, Budget::ZERO);
+        let mut known: Vec<&str> = Vec::new();
         for Gate { name, limit, .. } in &self.gates {
             if Measure::named(name).is_some() {
                 continue;
             }
-            let limit: f64 = limit.parse().map_err(|_| unexpected(&format!("{name}: {limit}")))?;
+            let number = limit.parse::<f64>().ok().filter(|limit| *limit >= 0.0);
+            let limit = number.ok_or_else(|| unexpected(&format!("{name}: {limit}")))?;
+            let about = match name.as_str() {
+                "whole" | "whole-rmse" | "whole-max-abs" => "whole",
+                "part" | "part-rmse" | "part-max-abs" => "part",
+                name => name,
+            };
+            if known.contains(&about) {
+                return Err(Malformed::Contradiction {
+                    what: "distortion.gates hold two bounds on the same",
+                });
+            }
+            known.push(about);
             match name.as_str() {
                 "whole" => whole = Some(Bound::Rate(limit)),
                 "whole-rmse" => whole = Some(Bound::Rmse(limit)),

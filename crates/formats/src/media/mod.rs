@@ -407,10 +407,12 @@ pub struct Recorded {
     pub codec: Codec,
     /// The byte between the fields of delimited text.
     pub delimiter: u8,
+    /// Samples of a part of arrays at most.
+    pub part_samples: u64,
 }
 
 /// The media type of this name as a certificate records it among its parameters, where it differed from the
-/// types that come with the program; else as it is known here.
+/// types that come with the program; else as these are.
 pub fn recorded(media_type: &str, parameters: &serde_json::Map<String, Json>) -> Option<Recorded> {
     let record = parameters.get("mediaTypes").and_then(|types| types.get(media_type));
     let known = catalog().types.iter().find(|media| media.media_type == media_type);
@@ -418,19 +420,16 @@ pub fn recorded(media_type: &str, parameters: &serde_json::Map<String, Json>) ->
         Some(codec) => BUILT_IN.iter().find(|entry| entry.name == codec).map(|entry| entry.codec)?,
         None => known?.codec,
     };
-    let changed = record.and_then(|record| record.get("changed")?.get(Key::Delimiter.about().name)?.as_str());
-    let text = changed.or_else(|| match record {
-        Some(_) => built_in_delimiter(codec),
-        None => known?.text(Key::Delimiter),
-    });
-    Some(Recorded { codec, delimiter: text.and_then(delimiter).unwrap_or(b',') })
-}
-
-fn built_in_delimiter(codec: Codec) -> Option<&'static str> {
-    match codec {
-        Codec::Table(Format::Tsv) => Some("tab"),
-        _ => None,
-    }
+    let changed = |key: Key| record.and_then(|record| record.get("changed")?.get(key.about().name)?.as_str());
+    // What is not recorded was as it comes with the program, whatever is known here.
+    let plain = read::built_in(BUILT_IN.iter().find(|entry| entry.codec == codec)?).ok()?;
+    let text = changed(Key::Delimiter).or_else(|| plain.text(Key::Delimiter));
+    let samples = changed(Key::PartSamples).and_then(|samples| samples.parse().ok());
+    Some(Recorded {
+        codec,
+        delimiter: text.and_then(delimiter).unwrap_or(b','),
+        part_samples: samples.unwrap_or_else(|| plain.whole(Key::PartSamples)),
+    })
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ fn a_new_type_has_what_its_codec_has_and_its_own() {
     let record = changes(&[sensor]).unwrap();
     let parameters = serde_json::Map::from_iter([("mediaTypes".to_owned(), record)]);
     let found = recorded("application/x-sensor+csv", &parameters).unwrap();
-    assert_eq!(found, Recorded { codec: Codec::Table(Format::Csv), delimiter: b';' });
+    assert_eq!(found, Recorded { codec: Codec::Table(Format::Csv), delimiter: b';', part_samples: 0 });
     assert_eq!(recorded("application/x-sensor+csv", &serde_json::Map::new()), None);
     let tsv = recorded("text/tab-separated-values", &serde_json::Map::new()).unwrap();
     assert_eq!(tsv.delimiter, b'\t');

@@ -6,7 +6,7 @@ use ::formats::bytes::names;
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::BadRecords;
 use ::formats::image::ImageFormat;
-use ::formats::media::{self, Codec, Edge, Key, MediaType};
+use ::formats::media::{self, Codec, Edge, MediaType};
 use ::formats::metadata::has_columns;
 use ::formats::open::OpenOptions;
 use ::formats::partition::PathColumn;
@@ -22,7 +22,7 @@ use super::sources::{Source, Sources};
 use super::{
     batch, bytes, cascade, certified, image, options, partitions, signal, sources, stream, types_file,
 };
-use crate::cli::{Convert, Output, Reading};
+use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
 use crate::local::memory::parse_size;
@@ -127,7 +127,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let write = if args.typed.has("compression") { write } else { write.without_waiting_compression() };
     let Route { arrays, led, via, chain } = route(args, &sources, write.media)?;
     let mut reading = types_file::resolved(&args.reading)?;
-    delimit(&mut reading, &sources);
+    options::delimit(&mut reading, &sources);
     let mut parameters = options::parameters(&reading, &args.writing);
     if write.compression.is_none() {
         parameters.remove("compression");
@@ -259,23 +259,6 @@ fn route(args: &Convert, sources: &[PathBuf], to: &'static MediaType) -> Result<
         _ => return Err(Failure::Usage("--via: is for one source; leave it away".into())),
     };
     Ok(Route { arrays: None, led, via, chain })
-}
-
-/// Sources whose type a definition gave a delimiter are read with it, where nothing else was said.
-fn delimit(reading: &mut Reading, sources: &[PathBuf]) {
-    let said = |path: &PathBuf| {
-        let media = options::named_table(reading.from.as_deref(), path)?;
-        media.is_changed(Key::Delimiter).then(|| media.text(Key::Delimiter))?
-    };
-    if reading.delimiter.is_some() {
-        return;
-    }
-    let mut all = sources.iter().map(said);
-    if let Some(Some(first)) = all.next()
-        && all.all(|other| other == Some(first))
-    {
-        reading.delimiter = Some(first.to_owned());
-    }
 }
 
 /// The sources as a line names them.

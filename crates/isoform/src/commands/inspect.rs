@@ -50,7 +50,8 @@ pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
     }
     let progress = Progress::new(output)?;
     let memory = parse_size(&args.machine.memory)?;
-    let reading = types_file::resolved(&args.reading)?;
+    let mut reading = types_file::resolved(&args.reading)?;
+    options::delimit(&mut reading, std::slice::from_ref(&args.path));
     let mut options = options::reading(&reading, &options::temporary_dir(), memory)?;
     args.typed.check_files(std::slice::from_ref(&args.path), options.format)?;
     options.listener = progress.listener();

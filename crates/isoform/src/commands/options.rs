@@ -6,7 +6,7 @@ use ::formats::bytes::names;
 use ::formats::concat::ConcatOptions;
 use ::formats::csv::{BadRecords, CsvOptions, Ragged};
 use ::formats::listen::Listener;
-use ::formats::media::{self, Codec, MediaType};
+use ::formats::media::{self, Codec, Key, MediaType};
 use ::formats::open::{OpenOptions, TypingRules};
 use ::formats::partition::PathColumn;
 use ::formats::registry::{Format, Wrapping};
@@ -155,8 +155,7 @@ pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
     let named = Format::of_name(target);
     let (format, wrapping) = match (args.to.as_deref().map(Format::named).transpose()?, named) {
         (None, Some((format, wrapping))) => (format, wrapping),
-        (Some(format), Some((_, wrapping))) if format.is_text() => (format, wrapping),
-        (Some(format), _) => (format, Wrapping::Raw),
+        (Some(format), _) => (format, names::split(target).1.unwrap_or(Wrapping::Raw)),
         (None, None) => return Err(nameless(target)),
     };
     let wrapping = match (args.wrapping, wrapping) {
@@ -210,6 +209,26 @@ pub fn named_table(said: Option<&str>, path: &Path) -> Option<&'static MediaType
         None => Format::of_name(path)?.0,
     };
     Some(media::identify(Codec::Table(format), said, Some(path)))
+}
+
+/// Sources whose type a definition gave a delimiter are read with it, where nothing else was said.
+pub fn delimit(reading: &mut Reading, sources: &[impl AsRef<Path>]) {
+    if reading.delimiter.is_some() {
+        return;
+    }
+    let said = |path: &Path| defined_delimiter(reading.from.as_deref(), path);
+    let mut all = sources.iter().map(|path| said(path.as_ref()));
+    if let Some(Some(first)) = all.next()
+        && all.all(|other| other == Some(first))
+    {
+        reading.delimiter = Some(first.to_owned());
+    }
+}
+
+/// The delimiter that a definition gave to the type of a source.
+pub fn defined_delimiter(said: Option<&str>, path: &Path) -> Option<&'static str> {
+    let media = named_table(said, path)?;
+    media.is_changed(Key::Delimiter).then(|| media.text(Key::Delimiter))?
 }
 
 /// How many threads may work at once.

@@ -68,10 +68,15 @@ pub struct Object {
 
 /// One digest for all objects: that of the only one, or of the list of all.
 pub fn digest_of(objects: &[ObjectDigest]) -> Digest {
-    match objects {
-        [only] => only.blake3,
+    joined(&objects.iter().map(|object| object.blake3).collect::<Vec<_>>())
+}
+
+/// The same of the digests of all objects.
+pub fn joined(digests: &[Digest]) -> Digest {
+    match digests {
+        [only] => *only,
         all => {
-            let list: String = all.iter().map(|object| format!("{}\n", object.blake3)).collect();
+            let list: String = all.iter().map(|digest| format!("{digest}\n")).collect();
             Digest::blake3(list.as_bytes())
         }
     }

@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use coherence::certificate::{self, Certificate, Verdict};
+use coherence::budget::Budget;
+use coherence::certificate::{self, Certificate, OtherFigure, Verdict, other_figure, part_table};
 use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle};
+use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed};
 use coherence::schema::Schema;
 use coherence::statement::{Content, Predicate, TableContent};
+use coherence::verified::VerifiedWhole;
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
@@ -30,7 +32,7 @@ use super::seal::SOURCES;
 use super::standard::is_pipe;
 use super::survey::{is_about, unpublished};
 use super::{hash_object, open_sources, partitioned, read_pipe, reread, stopped};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -44,6 +46,39 @@ pub(super) const NOT_AT_HAND: &str =
 /// The failure of an object that holds something else than was certified.
 pub(super) fn differs(path: &Path) -> Failure {
     Failure::Mismatch(format!("{}: its content is not the one that was certified", path.display()))
+}
+
+/// The failure of a target whose certificate states bounds that cannot be measured again.
+pub(super) fn unknown_bounds(predicate: &Predicate, path: &Path, error: &Malformed) -> Failure {
+    let (shown, tool) = (path.display(), &predicate.conversion.tool);
+    Failure::Other(format!(
+        "{shown}: its certificate states bounds that are not known here ({error}); verify with {} {}, which \
+         made it",
+        tool.name, tool.version
+    ))
+}
+
+/// Checks what a certificate states of a distance against what was measured again: every figure to the last
+/// digit, and the table of parts. `what` begins the message: "its tiles are".
+pub(super) fn as_stated(
+    predicate: &Predicate,
+    (whole, budget): (&VerifiedWhole, &Budget),
+    (path, what): (&Path, &str),
+) -> Result<()> {
+    let other = |why: &str| {
+        let shown = path.display();
+        Err(Failure::Mismatch(format!("{shown}: {what} not as far from their source as was certified{why}")))
+    };
+    if let Some(figure) = other_figure(&predicate.distortion, whole, budget).map_err(untold)? {
+        let OtherFigure { name, stated, found } = figure;
+        let nothing = |text: String| if text.is_empty() { "nothing".to_owned() } else { text };
+        return other(&format!(": {name} is {}, and not {}", nothing(found), nothing(stated)));
+    }
+    let table = Digest::blake3(&part_table(whole).map_err(Failure::bug)?);
+    match table.to_string() == predicate.verification.table.digest.blake3 {
+        true => Ok(()),
+        false => other(""),
+    }
 }
 
 /// A check that passed.

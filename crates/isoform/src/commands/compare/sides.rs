@@ -11,6 +11,7 @@ use ::formats::compare::Tolerances;
 use ::formats::concat::{ConcatOptions, Input, open_many};
 use ::formats::csv::Ragged;
 use ::formats::file::ObjectFile;
+use ::formats::media;
 use ::formats::open::{OpenOptions, Opened, open};
 use ::formats::partition::PathColumn;
 use ::formats::recognise::detect;
@@ -19,6 +20,7 @@ use ::formats::table::numbered_name;
 use ::formats::text::{Form, type_name};
 use ::formats::typings::Typings;
 
+use crate::commands::options::defined_delimiter;
 use crate::commands::partitions::{self, Told};
 use crate::commands::sources::Sources;
 use crate::failure::Result;
@@ -115,7 +117,10 @@ impl Sides {
 
     /// What a person said about reading is about the side that it can be about; the other passes it over.
     fn options(&self, side: usize) -> Result<OpenOptions> {
-        Ok(OpenOptions { format: Some(self.format(side)?), ..self.reading.clone() })
+        let mut options = OpenOptions { format: Some(self.format(side)?), ..self.reading.clone() };
+        let told = || defined_delimiter(None, self.files[side].files[0].path());
+        options.csv.delimiter = options.csv.delimiter.or_else(|| media::delimiter(told()?));
+        Ok(options)
     }
 
     /// The format of one side. One that its bytes tell needs no word.

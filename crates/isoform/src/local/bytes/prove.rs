@@ -161,7 +161,10 @@ pub fn content_of(
     codec: Codec,
     progress: &Progress,
 ) -> Result<(PartContent, Totals)> {
-    content_shown(file, codec, &mut |_| (), progress)
+    content_shown(file, codec, &mut |_| (), progress).map_err(|failure| match failure {
+        Failure::Format(error) => Failure::Format(error.in_file(file.path())),
+        other => other,
+    })
 }
 
 /// The same, where each block of the content is shown to somebody else too: `BLOCK_BYTES`, or fewer at its

@@ -56,10 +56,6 @@ pub fn check_content(
 fn decoded(file: &Arc<ObjectFile>, media_type: &str, progress: &Progress) -> Result<(PartContent, u64)> {
     let codec = Codec::named(media_type)
         .ok_or_else(|| Failure::Other(format!("{media_type} wraps no bytes that this program can read")))?;
-    let decoded = content_of(file, codec, progress);
-    let (content, totals) = decoded.map_err(|failure| match failure {
-        Failure::Format(error) => Failure::Format(error.in_file(file.path())),
-        other => other,
-    })?;
+    let (content, totals) = content_of(file, codec, progress)?;
     Ok((content, totals.members))
 }

@@ -1,6 +1,7 @@
 //! The conversion of signals: named arrays of samples, in another container or in other sample types, within
 //! a budget.
 
+mod again;
 mod allocate;
 mod bitrate;
 mod coded;

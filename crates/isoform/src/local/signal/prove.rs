@@ -152,8 +152,19 @@ pub fn check(
     (theirs, ours): (&PartContent, Option<&[Digest]>),
     read: &ReadBack,
 ) -> Result<Verified> {
-    let claim = Claim {
-        part: at,
+    let claim = claim(at, (source, result), (theirs, ours), read);
+    Verified::check(claim, read).map_err(|error| mismatch(opened, part, &error))
+}
+
+/// What is claimed of a part, which was measured by who reads it.
+pub fn claim(
+    part: u64,
+    (source, result): (Digest, Digest),
+    (theirs, ours): (&PartContent, Option<&[Digest]>),
+    read: &ReadBack,
+) -> Claim {
+    Claim {
+        part,
         grid: Grid::Signal,
         units: theirs.units,
         source,
@@ -162,8 +173,7 @@ pub fn check(
         content: ours.unwrap_or(&read.content).to_vec(),
         // Who converts on this machine leaves the measuring to the one reading of the finished file.
         evidence: read.evidence.clone(),
-    };
-    Verified::check(claim, read).map_err(|error| mismatch(opened, part, &error))
+    }
 }
 
 /// What was found of a part of the target: the leaves of the source, where this was read again, and the

@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 use super::super::pool;
 use super::super::verify::{Checked, NOT_AT_HAND, differs};
+use super::again::{Sides, measured};
 use super::work::{digest, stretches};
 use super::{PEAK, Reading, Wanted, directory_of, open_source};
 use crate::failure::{Failure, Result};
@@ -94,7 +95,8 @@ pub fn check_content(
         None => NOT_AT_HAND.into(),
         Some(path) => {
             let from = (conversion.from.as_str(), &conversion.parameters);
-            let theirs = narrowed(&Arc::new(ObjectFile::open(path)?), from, content, &reading, progress)?;
+            let from_file = Arc::new(ObjectFile::open(path)?);
+            let theirs = narrowed(&from_file, from, content, &reading, progress)?;
             let same = match (theirs.signature().arrays.as_slice(), signature.arrays.as_slice()) {
                 // On its way over an image, an only array gets the name and the axes of one.
                 ([found], [certified]) if conversion.parameters.contains_key("via") => {
@@ -105,15 +107,14 @@ pub fn check_content(
             if !same || root_of(&theirs, &signature, workers, progress)?.to_string() != content.source {
                 return Err(differs(path));
             }
-            let (d, coherence) = (&predicate.distortion.d, &predicate.distortion.coherence);
-            match content.equal {
-                true => format!("{}: decoded again, and equal to the target", path.display()),
-                false => format!(
-                    "{}: decoded again, and what was certified: the target is at d = {d}, coherence \
-                     {coherence}",
-                    path.display()
-                ),
+            if !content.equal {
+                let signature = &signature;
+                let sides =
+                    Sides { file: from_file, source: theirs, target: &target, signature, path: file.path() };
+                checks.push(measured(predicate, sides, workers, progress)?);
             }
+            let found = if content.equal { "equal to the target" } else { "what was certified" };
+            format!("{}: decoded again, and {found}", path.display())
         }
     };
     checks.push(Checked { name: "source", found: text });

@@ -270,6 +270,7 @@ impl Way<'_> {
         after: &[Stop],
     ) -> Result<Content> {
         let (first, last) = self.image(content)?;
+        let channels = first.channels;
         let (within, sample) = (self.split.has_budget(), last.sample);
         let lossy = within && to.quality().is_some();
         let narrows = within && !lossy && !to.exact().contains(&sample);
@@ -284,6 +285,13 @@ impl Way<'_> {
         let (exact_asked, drop) = (self.exact_asked, self.drop);
         let asked = pass::Asked { media, to, budget, exact_asked, drop, parameters };
         let passed = pass::through((first, last), &self.file, &asked, self.memory / 2, self.progress)?;
+        let is_arrays = |stop: &Stop| matches!(stop.media.codec, Codec::Arrays(_));
+        if passed.first.channels != channels && after.iter().chain([&self.to]).any(is_arrays) {
+            // The same colours, but an array of other axes.
+            let (from, to) = (channels.name(), passed.first.channels.name());
+            let why = format!("it holds {from} as {to}, and arrays tell the one from the other");
+            return Err(refused(media, &why));
+        }
         let step = match narrows {
             // The first column is that of samples that may differ.
             true => self.split.fixed(passed.evidence.columns.iter().take(1))?,
