@@ -94,7 +94,8 @@ fn typing(args: &Reading) -> Result<TypingRules> {
         Some(true) => DecimalMarks::Comma,
         Some(false) | None => DecimalMarks::Point,
     };
-    let all = TypingOptions { mode, null_tokens: args.null.clone(), date_order, decimal_marks, fixed: None };
+    let (null_tokens, marks_told) = (args.null.clone(), args.decimal_comma.is_some());
+    let all = TypingOptions { mode, null_tokens, date_order, decimal_marks, marks_told, fixed: None };
     let fixed = args.fixed.iter().map(|text| {
         let pair = text.rsplit_once('=').filter(|(name, ty)| !name.is_empty() && !ty.is_empty());
         let pair = pair.map(|(name, ty)| (name.to_owned(), ty.to_owned()));
@@ -107,13 +108,7 @@ fn typing(args: &Reading) -> Result<TypingRules> {
             return Err(Failure::Usage(what));
         }
     }
-    Ok(TypingRules {
-        all,
-        fixed,
-        orders: orders.collect(),
-        fixed_if_present: false,
-        marks_told: args.decimal_comma.is_some(),
-    })
+    Ok(TypingRules { all, fixed, orders: orders.collect(), fixed_if_present: false })
 }
 
 /// The media type of what is inspected and read by this codec; a definition may have added it.
