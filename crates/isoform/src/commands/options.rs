@@ -248,7 +248,7 @@ pub fn reading_parameters(reading: &Reading) -> Map<String, Value> {
     put("quote", json!(reading.quote));
     put("escape", json!(reading.escape));
     put("comment", json!(reading.comment));
-    put("skipLines", (reading.skip_lines > 0).then(|| reading.skip_lines.to_string()).into());
+    put("skipLines", json!(reading.skip_lines.map(|lines| lines.to_string())));
     put("header", json!(reading.header));
     put("ragged", json!(reading.ragged));
     put("dates", json!(reading.dates));
@@ -286,7 +286,7 @@ pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
         quote: text("quote"),
         escape: text("escape"),
         comment: text("comment"),
-        skip_lines: text("skipLines").and_then(|lines| lines.parse().ok()).unwrap_or(0),
+        skip_lines: text("skipLines").and_then(|lines| lines.parse().ok()),
         header: text("header"),
         ragged: flag("ragged"),
         decimal_comma: parameters.get("decimalComma").and_then(Value::as_bool),
