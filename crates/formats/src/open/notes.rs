@@ -1,7 +1,7 @@
 //! Provides what is said of how columns are read that a person may not expect.
 
 use super::{Opened, Why};
-use crate::jsonl::JSON_TEXT;
+use crate::jsonl::JsonText;
 use crate::text::{Mark, why_grouped};
 use crate::typings::Typings;
 use crate::words::counted;
@@ -28,9 +28,10 @@ impl Opened {
             let grouped = self.named(|why| why.grouped == Some(mark));
             notes.extend(grouped.map(|names| format!("{names}: text, since {}", why_grouped(mark))));
         }
-        let as_json = self.named(|why| why.said.contains(JSON_TEXT));
-        let what = "values of several kinds, kept as JSON text, in which strings have quotes";
-        notes.extend(as_json.map(|names| format!("{names}: {what}; inspect --why tells which")));
+        for (reason, what) in AS_JSON {
+            let names = self.named(|why| why.as_json.contains(&reason));
+            notes.extend(names.map(|names| format!("{names}: {what}; inspect --why tells more")));
+        }
         notes
     }
 
@@ -46,6 +47,14 @@ impl Opened {
         }
     }
 }
+
+/// What is said of columns with values that are kept as JSON text.
+const AS_JSON: [(JsonText, &str); 4] = [
+    (JsonText::Kinds, "values of several kinds, kept as JSON text, in which strings have quotes"),
+    (JsonText::Numbers, "numbers that no type gives back, kept as JSON text"),
+    (JsonText::Keys, "objects of more than 4,096 keys, kept as JSON text"),
+    (JsonText::Empty, "objects of which all are empty, kept as JSON text"),
+];
 
 /// Columns that a note names.
 const NAMED_MAX: usize = 5;

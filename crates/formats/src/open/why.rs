@@ -1,6 +1,6 @@
 //! Provides what there is to say of how columns are typed.
 
-use crate::jsonl;
+use crate::jsonl::{self, JsonText};
 use crate::text::{ColumnTyping, Mark, Profile, Resolved, Thousands, Unfit};
 
 /// What there is to say of how a column is typed; empty where there is nothing.
@@ -16,6 +16,8 @@ pub struct Why {
     pub is_alone: bool,
     /// The mark of its numbers, where it is text since that may separate thousands.
     pub grouped: Option<Mark>,
+    /// Why values of it are kept as JSON text, where some are.
+    pub as_json: Vec<JsonText>,
 }
 
 impl From<String> for Why {
@@ -40,7 +42,7 @@ pub(crate) fn resolve(profiles: &[Profile]) -> Found {
     let resolved = profiles.iter().zip(found).map(|(profile, found)| {
         let Resolved { typing, why, lost, unfit, grouped } = profile.unless_grouped(found, thousands);
         let is_alone = unfit.as_ref().is_some_and(|unfit| profile.is_unfit_alone(unfit));
-        (typing, Why { said: why, lost, unfit, is_alone, grouped })
+        (typing, Why { said: why, lost, unfit, is_alone, grouped, as_json: Vec::new() })
     });
     let (typings, why) = resolved.unzip();
     Found { typings, why, is_open }
@@ -48,7 +50,8 @@ pub(crate) fn resolve(profiles: &[Profile]) -> Found {
 
 /// What there is to say of each column of JSON.
 pub(crate) fn of_json(resolved: &jsonl::Resolved) -> Vec<Why> {
-    resolved.why_by_column().into_iter().map(Why::from).collect()
+    let said = resolved.why_by_column().into_iter().zip(resolved.as_json_by_column());
+    said.map(|(said, as_json)| Why { as_json, ..Why::from(said) }).collect()
 }
 
 #[cfg(test)]
