@@ -1,7 +1,7 @@
 """Errors name the place and the next step, and have the documented exit code."""
 
-import json
 import gzip
+import json
 import os
 import random
 import re

@@ -190,7 +190,11 @@ fn a_first_line_names_the_delimiter() {
     let options = CsvOptions { delimiter: Some(b','), header: Some(false), ..CsvOptions::default() };
     let dialect = detect(&b"sep=;\na,b\n"[..], &options, None).expect("it is readable");
     assert_eq!((dialect.delimiter, dialect.columns(), dialect.data_start), (b',', 2, 6));
-    assert!(dialect.why[0].contains("but another one is given; --skip-lines 0 keeps it"), "{:?}", dialect.why);
+    assert!(
+        dialect.why[0].contains("but another one is given; --skip-lines 0 keeps it"),
+        "{:?}",
+        dialect.why
+    );
     // Whoever says that no line is skipped keeps it.
     let options = CsvOptions { header: Some(false), skip_lines: Some(0), ..CsvOptions::default() };
     let dialect = detect(&b"sep=;\ndec=,\nenc=x\n"[..], &options, None).expect("it is readable");
