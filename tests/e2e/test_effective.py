@@ -72,6 +72,12 @@ def test_a_first_line_is_a_record_where_no_line_is_to_be_skipped(isoform, tmp_pa
     assert told["skipLines"] == "0" and told["reading"][0]["skipLines"] == "0"
     assert f"{source}: decoded again, and equal to the target" in isoform("verify", target).expect(0).out
     isoform("compare", source, target, "--skip-lines", "0", "--header", "no").expect(0)
+    certificate = harness.certificate_of(target)
+    said = harness.statement(certificate)
+    for typed in ("skipLines", "header"):
+        del said["predicate"]["conversion"]["parameters"][typed]
+    harness.sign(isoform, certificate, said)
+    assert f"{source}: decoded again, and equal to the target" in isoform("verify", target).expect(0).out
     source.write_text("sep=;\na;b\n1;2\n")
     isoform("inspect", source, "--skip-lines", "0", "--ragged").expect(7)
     assert len(isoform("--json", "inspect", source).expect(0).json()["columns"]) == 2
