@@ -120,13 +120,14 @@ fn is_exponent(text: &[u8]) -> bool {
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// What a field holds from its first to its last digit, as it may have a unit beside its number.
+/// What a field with both marks holds from its first to its last digit, as it may have a unit beside its number.
 fn number_in(text: &[u8]) -> &[u8] {
-    let digits = || text.iter().enumerate().filter(|(_, byte)| byte.is_ascii_digit()).map(|(at, _)| at);
-    match (digits().next(), digits().next_back()) {
-        (Some(first), Some(last)) if text.len() <= BESIDE_MAX => &text[first..=last],
-        _ => b"",
+    if text.len() > BESIDE_MAX || !text.contains(&b',') || !text.contains(&b'.') {
+        return b"";
     }
+    let first = text.iter().position(u8::is_ascii_digit);
+    let last = text.iter().rposition(u8::is_ascii_digit);
+    first.zip(last).map_or(b"", |(first, last)| &text[first..=last])
 }
 
 /// The marks that separate thousands in a table, or may.
