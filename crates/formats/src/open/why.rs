@@ -111,8 +111,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
-        /// However rows are cut, together they give the same types; and a sample that leaves nothing open gives
-        /// those of all rows, unless a field that does not fit says otherwise.
+        /// However rows are cut, together they give the same types; and a sample that leaves nothing open
+        /// gives those of all rows, unless a field that does not fit says otherwise.
         #[test]
         fn the_types_of_a_sample_are_those_of_all_rows(
             rows in rows(), cut in any::<u16>(), either in any::<bool>()

@@ -120,7 +120,8 @@ fn is_exponent(text: &[u8]) -> bool {
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// What a field with both marks holds from its first to its last digit, as it may have a unit beside its number.
+/// What a field with both marks holds from its first to its last digit, as it may have a unit beside its
+/// number.
 fn number_in(text: &[u8]) -> &[u8] {
     if text.len() > BESIDE_MAX || !text.contains(&b',') || !text.contains(&b'.') {
         return b"";
@@ -224,8 +225,8 @@ mod tests {
         profiles
     }
 
-    /// What the columns are: text, numbers, or text since a mark may separate thousands; and whether more rows
-    /// may change it.
+    /// What the columns are: text, numbers, or text since a mark may separate thousands; and whether more
+    /// rows may change it.
     fn typed(profiles: &[Profile]) -> (String, bool) {
         let found = resolve(profiles);
         let kinds = found.typings.iter().zip(&found.why).map(|(typing, why)| match why.grouped {
