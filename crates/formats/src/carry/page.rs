@@ -80,8 +80,8 @@ and a note says what was found, and why.
   number of fields.
 - A **first line `sep=;`**, by which Excel is told the delimiter, is left out as by `--skip-lines 1`, with a
   note. The character after `sep=` is the delimiter, unless `--delimiter` names another. It is one of ASCII
-  and no letter, no digit and not the quote in effect (`"`, unless `--quote` says otherwise); other lines are
-  records. Where `--skip-lines` is given, the line is one of those that it skips, or with 0 a record.
+  and no letter, no digit and not the quote in effect, which `--quote` says; other lines are records. Where
+  `--skip-lines` is given, the line is one of those that it skips, or with 0 a record.
 - The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
   the only record, unless it is quoted above fields that are not, as names of our own are that read as values;
   or if all its fields are empty; or if one is a date or time with words in it and so are all
