@@ -51,7 +51,7 @@ def test_a_first_line_for_excel_names_the_delimiter(isoform, tmp_path, before, e
     source, target, back = tmp_path / "a.csv", tmp_path / "a.parquet", tmp_path / "back.csv"
     source.write_bytes(before + "Sep=;\r\nid;v;café\r\n1;2,5;é\r\n2;3,5;ö\r\n".encode(encoding))
     done = isoform("convert", source, target, *options, "--json").expect(0).json()
-    assert 'the first line, "sep=;", is left out: it names the delimiter' in done["notes"]
+    assert 'the first line, "sep=;", is left out: it names the delimiter; --skip-lines 0 keeps it' in done["notes"]
     [reading] = parameters(target)["reading"]
     assert (reading["skipLines"], reading["delimiter"], reading["header"]) == ("1", ";", "yes")
     table = pyarrow.parquet.read_table(target)
@@ -60,6 +60,29 @@ def test_a_first_line_for_excel_names_the_delimiter(isoform, tmp_path, before, e
     isoform("compare", source, target, *options[:2] if "--encoding" in options else []).expect(0)
     isoform("convert", target, back).expect(0)
     assert back.read_text() == 'id,v,café\n1,"2,5",é\n2,"3,5",ö\n'
+
+
+def test_a_first_line_is_a_record_where_no_line_is_to_be_skipped(isoform, tmp_path):
+    source, target, back = tmp_path / "a.csv", tmp_path / "a.parquet", tmp_path / "b.csv"
+    source.write_text("sep=;\ndec=,\nenc=utf8\n")
+    isoform("convert", source, target, "--skip-lines", "0", "--header", "no").expect(0)
+    assert pyarrow.parquet.read_table(target)["column_1"].to_pylist() == ["sep=;", "dec=,", "enc=utf8"]
+    told = parameters(target)
+    # What was typed and what was in effect: by either, the source is read so again.
+    assert told["skipLines"] == "0" and told["reading"][0]["skipLines"] == "0"
+    assert f"{source}: decoded again, and equal to the target" in isoform("verify", target).expect(0).out
+    isoform("compare", source, target, "--skip-lines", "0", "--header", "no").expect(0)
+    certificate = harness.certificate_of(target)
+    said = harness.statement(certificate)
+    for typed in ("skipLines", "header"):
+        del said["predicate"]["conversion"]["parameters"][typed]
+    harness.sign(isoform, certificate, said)
+    assert f"{source}: decoded again, and equal to the target" in isoform("verify", target).expect(0).out
+    source.write_text("sep=;\na;b\n1;2\n")
+    isoform("inspect", source, "--skip-lines", "0", "--ragged").expect(7)
+    assert len(isoform("--json", "inspect", source).expect(0).json()["columns"]) == 2
+    isoform("convert", target, back).expect(0)
+    isoform("compare", target, back).expect(0)
 
 
 def test_a_name_like_a_first_line_for_excel_is_read_back_as_a_name(isoform, tmp_path):

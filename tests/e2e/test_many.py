@@ -426,6 +426,20 @@ def test_bad_records_of_csv_are_set_aside(isoform, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("name, header, good, bad", [
+    ("in.csv", "a,b", "1,x", ["2", "3,y,z"]), ("in.jsonl", '{"a": 0}', '{"a": 1}', ['{"a": 2', "[3] "]),
+])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_bad_records_are_set_aside_without_the_end_of_their_line(isoform, tmp_path, name, header, good, bad, end):
+    source, target, rejects = tmp_path / name, tmp_path / "out.parquet", tmp_path / "bad.jsonl"
+    source.write_bytes("".join(line + end for line in (header, bad[0], good, bad[1])).encode())
+    isoform("convert", source, target, "--rejects", rejects).expect(0)
+    lines = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [line["text"] for line in lines] == bad
+    assert [base64.b64decode(line["base64"]).decode() for line in lines] == bad
+    isoform("verify", target).expect(0)
+
+
 def test_bad_records_of_json_lines_are_set_aside(isoform, tmp_path):
     source, target, rejects = tmp_path / "in.jsonl", tmp_path / "out.parquet", tmp_path / "bad.jsonl"
     source.write_bytes(b'{"a":1}\n{"a":2\n\n[3]\n{"a":4,"a":4}\n{"a":"\xff"}\n{"a":6}')

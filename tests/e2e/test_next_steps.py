@@ -1,6 +1,7 @@
 """Errors name the place and the next step, and have the documented exit code."""
 
 import gzip
+import json
 import os
 import random
 import re
@@ -222,6 +223,21 @@ def test_values_of_several_kinds_are_told_of(isoform, tmp_path):
     assert "record 2 has a number, record 1 a string" in isoform("inspect", source, "--why", "t").expect(0).out
     source.write_text('{"t":"x"}\n{"t":"1776"}\n')
     assert "JSON text" not in isoform("convert", source, tmp_path / "b.parquet").expect(0).out
+
+
+def test_columns_that_are_kept_as_json_text_are_told_of_for_their_own_reason(isoform, tmp_path):
+    source = tmp_path / "a.jsonl"
+    keys = json.dumps({f"k{key}": 1 for key in range(4097)})
+    source.write_text('{"n":1e999,"k":%s,"e":[{}],"m":{"a":1,"b":"x"}}\n{"n":2,"k":{},"e":[{}],"m":{"a":"y","b":"x"}}\n' % keys)
+    notes = isoform("--json", "inspect", source).expect(0).json()["notes"]
+    assert sorted(note.split(";")[0] for note in notes) == [
+        '"e": objects of which all are empty, kept as JSON text', '"k": objects of more than 4,096 keys, kept as JSON text',
+        '"m": values of several kinds, kept as JSON text, in which strings have quotes',
+        '"n": numbers that no type gives back, kept as JSON text',
+    ]
+    # Words of a source are no reasons.
+    (tmp_path / "b.csv").write_text("a\n1\n2\nkept as JSON text\n")
+    assert isoform("--json", "inspect", tmp_path / "b.csv").expect(0).json()["notes"] == []
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "own.csv"])

@@ -495,7 +495,7 @@ def test_points_of_thousands_are_no_decimal_points_beside_decimal_commas(isoform
     source = tmp_path / "in.csv"
     source.write_text("Ort;Einwohner;Anteil;Breite\nA;987;1,5;52.1\nB;1.234;2,5;48.137\nC;12.345;3,25;50.9\n")
     told = isoform("convert", source, tmp_path / "out.parquet").expect(0)
-    assert '"Einwohner" is text: its points may separate thousands' in told.out
+    assert '"Einwohner": text, since points may separate thousands' in told.out
     table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
     assert table["Einwohner"].to_pylist() == ["987", "1.234", "12.345"]
     # Points that are behind other digits are decimal marks.
@@ -509,3 +509,65 @@ def test_points_of_thousands_are_no_decimal_points_beside_decimal_commas(isoform
     source.write_text("a;b\n1.234;x\n2.345;y\n")
     isoform("convert", source, tmp_path / "other.parquet").expect(0)
     assert [float(value) for value in pyarrow.parquet.read_table(tmp_path / "other.parquet")["a"].to_pylist()] == [1.234, 2.345]
+
+
+@pytest.mark.parametrize("text, kept, told", [
+    # Where both marks are in one number, the column is text itself.
+    ("a;Menge;Umsatz\nA;1.200;12.345,50\nB;3.450;2.000,00\nC;12.000;950,10\n", ["1.200", "3.450", "12.000"], "points"),
+    ("a;Menge;Umsatz\nA;1,200;12,345.50\nB;3,450;2,000.00\n", ["1,200", "3,450"], "commas"),
+    ("Menge;b\n1,234;2.5\n5,678;3.75\n", ["1,234", "5,678"], "commas"),
+    ("Menge;b\n1.000;01,5\n2.000;02,5\n", ["1.000", "2.000"], "points"),
+    ("Menge;b\n1.234;2,5\n2.345;k. A.\n", ["1.234", "2.345"], "points"),
+    ("Menge;b\n1.234;2,5 %\n2.345;12.345,50 EUR\n", ["1.234", "2.345"], "points"),
+    # So it is whatever delimits, where nobody told the mark.
+    ('Menge,b\n1.234,"2,5"\n', ["1.234"], "points"), ("Menge\tb\n1.234\t12.345,50\n", ["1.234"], "points"),
+])
+def test_marks_that_separate_thousands_in_one_column_are_decimal_marks_in_none(isoform, tmp_path, text, kept, told):
+    source = tmp_path / "in.csv"
+    source.write_text(text)
+    done = isoform("convert", source, tmp_path / "out.parquet").expect(0)
+    assert f'"Menge": text, since {told} may separate thousands' in done.out and "is the decimal mark of \"Menge\"" not in done.out
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet")["Menge"].to_pylist() == kept
+    isoform("verify", tmp_path / "out.parquet").expect(0)
+    # What comes back as CSV is read alike.
+    isoform("convert", tmp_path / "out.parquet", tmp_path / "back.csv").expect(0)
+    isoform("convert", tmp_path / "back.csv", tmp_path / "again.parquet").expect(0)
+    assert pyarrow.parquet.read_table(tmp_path / "again.parquet")["Menge"].to_pylist() == kept
+
+
+def test_lists_and_large_numbers_beside_decimal_points_change_nothing(isoform, tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text('Breite,Bevölkerung,Arten\n48.137,"1,512,491","1,2"\n52.519,"3,645","1,2,3"\n')
+    done = isoform("convert", source, tmp_path / "out.parquet").expect(0)
+    assert "thousands" not in done.out
+    assert [str(value) for value in pyarrow.parquet.read_table(tmp_path / "out.parquet")["Breite"].to_pylist()] == ["48.137", "52.519"]
+
+
+def test_whether_marks_separate_thousands_does_not_depend_on_where_a_field_lies(isoform, tmp_path):
+    rows = ["%d.%03d;%d,%d;x" % (k % 9 + 1, k % 100 * 10 + k % 9 + 1, k % 7, k % 9 + 1) for k in range(140_000)]
+    plain = ["%d.%03d;7;x" % (k % 9 + 1, k % 100 * 10 + k % 9 + 1) for k in range(140_000)]
+    cases = {
+        # A point that is a decimal mark, and numbers that show what points are, in the middle of three chunks.
+        "decimal": (rows[:70_000] + ["2.5;1,5;x"] + rows[70_000:], "float64"), "grouped": (rows, "text"),
+        "shown": (plain[:70_000] + ["1.234;7;12.345,50"] + plain[70_000:], "text"), "plain": (plain, "decimal(18, 3)"),
+    }
+    for name, (rows, ty) in cases.items():
+        def write(path, rows):
+            path.write_text("a;b;c\n" + "".join(row + "\n" for row in rows))
+            return path
+
+        whole = write(tmp_path / f"{name}.csv", rows)
+        parts = [write(tmp_path / f"{name}-{at}.csv", rows[from_:to]) for at, (from_, to) in enumerate([(0, 100_500), (100_500, None)])]
+        document = isoform("--json", "inspect", whole).expect(0).json()
+        assert document["columns"][0]["type"] == ty, name
+        planned = isoform("--json", "plan", whole, tmp_path / "plan.parquet").expect(0).json()
+        assert planned["columns"][0]["type"] == ty, name
+        for sources, options in [([whole], []), (parts, []), ([whole], ["--partition-by", "c"])]:
+            target = tmp_path / f"{name}{len(sources)}{len(options)}{'' if options else '.parquet'}"
+            done = isoform("convert", *sources, target, *options, "--to", "parquet").expect(0)
+            assert ("may separate thousands" in done.out) == (name in ("grouped", "shown")), name
+            if not options:
+                found = isoform("--json", "inspect", target).expect(0).json()
+                assert found["columns"][0]["type"] == ty and found["content"] == document["content"], name
+            isoform("verify", target).expect(0)
+        isoform("compare", whole, tmp_path / f"{name}10.parquet").expect(0)

@@ -21,7 +21,9 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::jsonl;
-use crate::open::{Certified, OpenOptions, Opened, Pool, Profiled, Table, Why, of_json, open, resolve};
+use crate::open::{
+    Certified, Found, OpenOptions, Opened, Pool, Profiled, Table, Why, of_json, open, resolve,
+};
 use crate::partition::PathColumn;
 use crate::registry::Format;
 use crate::table::{Batches, TableSource};
@@ -102,7 +104,7 @@ impl Member {
 
 /// How the columns stand in the sources.
 enum Kind {
-    Fields { fresh: Fresh, typings: Vec<ColumnTyping>, why: Vec<Why>, whole: bool },
+    Fields { fresh: Fresh, typings: Vec<ColumnTyping>, why: Vec<Why>, whole: bool, open: bool },
     Json { typings: Vec<jsonl::Typing>, why: Vec<Why> },
     Typed(Typings),
 }
@@ -225,6 +227,10 @@ impl Concat {
         matches!(self.kind, Kind::Fields { whole: false, .. })
     }
 
+    pub(crate) fn is_undecided(&self) -> bool {
+        matches!(self.kind, Kind::Fields { whole: false, open: true, .. })
+    }
+
     /// Profiles of one chunk of one member, for the columns that it has.
     fn observe(&self, at: usize, chunk: usize) -> Result<Vec<Profile>> {
         let Kind::Fields { fresh, .. } = &self.kind else { return Ok(Vec::new()) };
@@ -244,8 +250,8 @@ impl Concat {
 
     /// Takes the typing that these profiles of all columns give.
     fn set_fields(&mut self, names: &[String], merged: &[Profile], all: bool) {
-        let Kind::Fields { typings, why, whole, .. } = &mut self.kind else { return };
-        (*typings, *why) = resolve(merged);
+        let Kind::Fields { typings, why, whole, open, .. } = &mut self.kind else { return };
+        Found { typings: *typings, why: *why, is_open: *open } = resolve(merged);
         *whole = all;
         let columns = names.iter().zip(typings.iter());
         let columns = columns.map(|(name, typing)| Field::new(name, typing.data_type.clone(), true));

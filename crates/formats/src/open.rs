@@ -2,7 +2,9 @@
 //!
 //! A typing is proposed by a sample and checked against every field while the table is read. Where a field
 //! does not fit ([`Error::Retype`]) the whole table is profiled once; the outcome is the same as if that had
-//! been done first, since a profile that all fields fit is the profile of all fields.
+//! been done first, since a profile that all fields fit is the profile of all fields. Only whether marks
+//! separate thousands may be shown by fields that fit: where a sample leaves that open
+//! ([`Opened::is_undecided`]), the whole table is profiled before it is read.
 
 mod certified;
 mod misfit;
@@ -42,7 +44,7 @@ pub use crate::reopen::{open_recorded, open_target, open_written};
 pub use certified::Certified;
 pub use rules::TypingRules;
 pub use why::Why;
-pub(crate) use why::{of_json, resolve};
+pub(crate) use why::{Found, of_json, resolve};
 
 /// Chunks of a text that the first proposal looks at.
 const SAMPLE_CHUNKS: usize = 2;
@@ -110,7 +112,7 @@ pub type Pool<'a> = &'a dyn Fn(
 
 pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
-    Csv { table: CsvTable, fresh: Fresh, why: Vec<Why>, whole: bool },
+    Csv { table: CsvTable, fresh: Fresh, why: Vec<Why>, whole: bool, open: bool },
     Json { table: JsonTable, why: Vec<Why>, presence: bool, whole: bool, layouts: Vec<Layouts> },
     Certified { table: JsonTable, why: Vec<Why>, by: Arc<Certified> },
     Many(Box<Concat>),
@@ -232,7 +234,7 @@ fn open_csv(
     }
     let mut rules = options.typing.clone();
     // Tables are delimited by semicolons because their numbers have commas.
-    let marks_found = dialect.delimiter == b';' && !rules.marks_told;
+    let marks_found = dialect.delimiter == b';' && !rules.all.marks_told;
     if marks_found {
         rules.all.decimal_marks = DecimalMarks::Either;
     }
@@ -248,9 +250,10 @@ fn open_csv(
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     notes.extend(found.note(&dialect));
     let profiles = sample(&text, &dialect, &found, &fresh)?;
-    let (typings, why) = resolve(&profiles);
+    let Found { typings, why, is_open: open } = resolve(&profiles);
     let whole = found.marks.len() <= SAMPLE_CHUNKS;
-    Ok((Table::Csv { table: CsvTable::new(text, dialect, found, typings), fresh, why, whole }, marks_found))
+    let table = CsvTable::new(text, dialect, found, typings);
+    Ok((Table::Csv { table, fresh, why, whole, open }, marks_found))
 }
 
 fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
@@ -352,6 +355,16 @@ impl Opened {
         }
     }
 
+    /// Whether a sample proposed its types that other rows may change though they fit: whoever reads it types
+    /// it by all of its fields before ([`Opened::retype`]).
+    pub fn is_undecided(&self) -> bool {
+        match &self.table {
+            Table::Csv { whole, open, .. } => *open && !whole,
+            Table::Many(table) => table.is_undecided(),
+            _ => false,
+        }
+    }
+
     /// Why each column has its type; empty where there is nothing to say.
     pub fn why(&self) -> &[Why] {
         match &self.table {
@@ -387,7 +400,7 @@ impl Opened {
         match &mut self.table {
             Table::Binary(_) | Table::Certified { .. } | Table::Through(_) => Ok(()),
             Table::Many(table) => table.retype(pool),
-            Table::Csv { table, fresh, why, whole } => {
+            Table::Csv { table, fresh, why, whole, .. } => {
                 *whole = true;
                 retype_csv(table, fresh, pool).map(|found| *why = found)
             }
@@ -439,9 +452,9 @@ fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec
         }
         Ok(())
     })?;
-    let (typings, why) = resolve(&merged.unwrap_or_else(|| fresh.profiles()));
-    table.retype(typings);
-    Ok(why)
+    let found = resolve(&merged.unwrap_or_else(|| fresh.profiles()));
+    table.retype(found.typings);
+    Ok(found.why)
 }
 
 fn retype_json(table: &mut JsonTable, presence: bool, pool: Pool<'_>) -> Result<Vec<Why>> {

@@ -223,7 +223,7 @@ pub(crate) fn json(text: &TextFile, options: &OpenOptions) -> Result<Option<(Tex
     let mut lines = Lines { text, max, buffer: Vec::new(), at: 0, searched: 0 };
     let mut row = 0;
     while let Some((byte, line)) = lines.next_line()? {
-        let contents = line.strip_suffix(b"\n").unwrap_or(line);
+        let contents = line.strip_suffix(b"\r\n").or(line.strip_suffix(b"\n")).unwrap_or(line);
         if contents.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
             sorter.keep(line)?;
             continue;

@@ -36,7 +36,8 @@ fn under(schema: &Schema, typings: &[Typing], other: &Schema) -> Resolved {
         }
     });
     let (fields, typings): (Vec<_>, Vec<_>) = columns.unzip();
-    Resolved { schema: Arc::new(Schema::new(fields)), typings, why: Vec::new(), layouts: Vec::new() }
+    let (schema, why) = (Arc::new(Schema::new(fields)), Vec::new());
+    Resolved { schema, typings, why, as_json: Vec::new(), layouts: Vec::new() }
 }
 
 /// The same typing, taking other spellings of a value: it is the value that is compared.

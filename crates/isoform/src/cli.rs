@@ -153,9 +153,10 @@ pub struct Reading {
     /// Lines of CSV that begin with this are comments
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
-    /// Lines to skip before the header of CSV
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub skip_lines: u64,
+    /// Lines to skip before the header of CSV; by default the first if it is `sep=;`, which tells the
+    /// delimiter, and else none
+    #[arg(long, value_name = "N")]
+    pub skip_lines: Option<u64>,
     /// Whether the first record of CSV names the columns; found out by default
     #[arg(long, value_name = "YES|NO")]
     pub header: Option<String>,

@@ -305,8 +305,7 @@ mod tests {
 
     #[test]
     fn what_holds_anyway_is_not_refused() {
-        let typed =
-            typed(&["--types=reversible", "--skip-lines=0", "--ragged=false", "--no-dictionary=false"]);
+        let typed = typed(&["--types=reversible", "--ragged=false", "--no-dictionary=false"]);
         typed.check_sources(&[(Path::new("a"), Format::Parquet)]).unwrap();
         typed.check_target(Format::Csv).unwrap();
         typed.check_bytes().unwrap();

@@ -80,7 +80,8 @@ and a note says what was found, and why.
   number of fields.
 - A **first line `sep=;`**, by which Excel is told the delimiter, is left out as by `--skip-lines 1`, with a
   note. The character after `sep=` is the delimiter, unless `--delimiter` names another. It is one of ASCII
-  and no letter, digit or quote; other lines are records. Where lines are skipped anyway, it is one of these.
+  and no letter, no digit and not the quote in effect, which `--quote` says; other lines are records. Where
+  `--skip-lines` is given, the line is one of those that it skips, or with 0 a record.
 - The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
   the only record, unless it is quoted above fields that are not, as names of our own are that read as values;
   or if all its fields are empty; or if one is a date or time with words in it and so are all
@@ -106,6 +107,15 @@ last two ways:
   number of digits and always an exponent, as C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers,
   the decimal mark, a zero before it and the words for NaN and infinity are one each in a column. (JSON Lines
   knows the layouts of Python, ECMAScript, Rust and Java, and never.)
+- **Decimal marks.** Where a semicolon delimits, numbers may have commas, and a note names the columns that do;
+  elsewhere they have points. `--decimal-comma`, or `--decimal-comma=false`, says which it is for all columns.
+  Where that is not said, points before three digits are no decimal marks if other numbers of the table show
+  that points separate thousands: those with groups (`12.345,50`, `1.234.567`), and those with a comma that
+  must be a decimal mark (`2,5`). A column of which every point stands so stays text, with a note; so does
+  one with commas beside `12,345.50`, `1,234,567` or `2.5`; and of two columns `1.234` and `1,234` both do.
+  Where no semicolon delimits, a field with both marks shows it (`12.345,50 EUR` too), and others only in
+  columns of nothing but numbers, since lists (`1,2`) and versions look alike. All rows are asked, wherever
+  they are. Numbers with separators of thousands are text themselves.
 - **Times of day** have seconds in all fields of a column or in none (`10:00`). They count 24 hours, or twice
   twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
 - **Dates** have a year of four digits; one of two, whose century would be a guess, stays text. They are

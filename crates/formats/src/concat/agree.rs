@@ -120,7 +120,7 @@ pub(super) fn fields(
     let fresh = rules.profiles(names.iter().map(String::as_str))?;
     let fills = fills(&members, &names);
     let mut merged = fresh.profiles();
-    let kind = Kind::Fields { fresh, typings: Vec::new(), why: Vec::new(), whole: false };
+    let kind = Kind::Fields { fresh, typings: Vec::new(), why: Vec::new(), whole: false, open: false };
     let mut concat = Concat::of(members, Arc::new(Schema::empty()), kind, fills);
     // The first and the last chunk of each source propose the types.
     let ends = |member: &Member| -> Vec<usize> {

@@ -57,10 +57,12 @@ fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Optio
     let told = told::delimiter(source, options)?;
     let note = told.map(|told| told::note(told, options.delimiter));
     let options = &match told {
-        Some(_) => CsvOptions { delimiter: options.delimiter.or(told), skip_lines: 1, ..options.clone() },
+        Some(_) => {
+            CsvOptions { delimiter: options.delimiter.or(told), skip_lines: Some(1), ..options.clone() }
+        }
         None => options.clone(),
     };
-    let start = skip_lines(source, options.skip_lines)?;
+    let start = skip_lines(source, options.skip_lines.unwrap_or(0))?;
     let mut wanted = SAMPLE_BYTES;
     let mut sample = Sample::read(source, start, wanted)?;
     let mut dialect = sample_dialect(options, proposed, start, &sample);
@@ -121,7 +123,7 @@ fn sample_dialect(options: &CsvOptions, proposed: Option<u8>, start: u64, sample
         quote,
         escape: options.escape,
         comment: options.comment.clone(),
-        skip_lines: options.skip_lines,
+        skip_lines: options.skip_lines.unwrap_or(0),
         line_ending: line_ending(&sample.bytes, quote, options.escape),
         header: false,
         names: Vec::new(),
@@ -137,7 +139,7 @@ fn sample_dialect(options: &CsvOptions, proposed: Option<u8>, start: u64, sample
     };
     let above = |fit: &Fit| {
         let under = Dialect { delimiter: fit.delimiter, ..dialect.clone() };
-        let found = above::find(&fit.records, &under, sample, options.skip_lines)?;
+        let found = above::find(&fit.records, &under, sample, dialect.skip_lines)?;
         (!fit.fits()).then_some((fit.delimiter, found))
     };
     if let Some((delimiter, above)) = fits.iter().find_map(above) {

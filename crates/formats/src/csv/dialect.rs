@@ -14,8 +14,8 @@ pub struct CsvOptions {
     pub escape: Option<u8>,
     /// Lines that begin with these bytes are comments. Default: none are.
     pub comment: Option<Vec<u8>>,
-    /// Lines passed over at the start, whatever is in them.
-    pub skip_lines: u64,
+    /// Lines passed over at the start, whatever is in them. Default: the first, where it tells the delimiter.
+    pub skip_lines: Option<u64>,
     /// Whether the first record holds the names. Default: detected.
     pub header: Option<bool>,
     /// What a record of fewer fields than columns means.

@@ -23,8 +23,18 @@ use crate::{Error, Place, Result, limits};
 /// kept as JSON text; tables with that many real columns in one nested object have not been seen.
 pub const NESTED_FIELDS_MAX: usize = 4_096;
 
-/// What is said of a column whose values are kept as JSON.
-pub(crate) const JSON_TEXT: &str = "kept as JSON text";
+/// Why values are kept as JSON text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonText {
+    /// They are of several kinds, such as strings and numbers.
+    Kinds,
+    /// They are numbers that no type gives back.
+    Numbers,
+    /// They are objects of more than [`NESTED_FIELDS_MAX`] different keys.
+    Keys,
+    /// They are objects of which all are empty.
+    Empty,
+}
 
 /// What a column that tells where keys are left out has behind the name of its column.
 const PRESENCE_SUFFIX: &str = "_missing";
@@ -44,6 +54,8 @@ pub struct Resolved {
     pub typings: Vec<Typing>,
     /// Reasons for columns, by dotted path, whose type a reader would not expect.
     pub why: Vec<(String, String)>,
+    /// Why values of columns, by dotted path, are kept as JSON text.
+    pub as_json: Vec<(String, JsonText)>,
     /// For each column of floating point numbers, nested ones included, in the order of `typings`: all
     /// layouts that give back every number.
     pub layouts: Vec<Layouts>,
@@ -53,15 +65,26 @@ impl Resolved {
     /// What is to be said of each column, nested ones under the column they are in.
     pub fn why_by_column(&self) -> Vec<String> {
         let of = |name: &String| {
-            let inside = |path: &str| {
-                path == name || path.strip_prefix(name.as_str()).is_some_and(|p| p.starts_with(['.', '[']))
-            };
-            let why = self.why.iter().filter(|(path, _)| inside(path));
+            let why = self.why.iter().filter(|(path, _)| is_inside(path, name));
             why.map(|(path, why)| if path == name { why.clone() } else { format!("{path}: {why}") })
                 .collect::<Vec<_>>()
         };
         self.schema.fields().iter().map(|field| of(field.name()).join("; ")).collect()
     }
+
+    /// Why values of each column, or of ones nested in it, are kept as JSON text.
+    pub(crate) fn as_json_by_column(&self) -> Vec<Vec<JsonText>> {
+        let of = |name: &String| {
+            let inside = self.as_json.iter().filter(|(path, _)| is_inside(path, name));
+            inside.map(|(_, reason)| *reason).collect()
+        };
+        self.schema.fields().iter().map(|field| of(field.name())).collect()
+    }
+}
+
+/// Whether a dotted path is that of this column, or of one nested in it.
+fn is_inside(path: &str, column: &str) -> bool {
+    path.strip_prefix(column).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 impl JsonProfile {
@@ -103,16 +126,17 @@ impl JsonProfile {
     /// The narrowest schema that gives back every record seen. With `presence`, a column that is both null
     /// and left out is followed by one that tells where its key is left out.
     pub fn resolve(&self, presence: bool) -> Resolved {
-        let mut notes = Notes { why: Vec::new(), presence, layouts: Vec::new() };
+        let mut notes = Notes { why: Vec::new(), as_json: Vec::new(), presence, layouts: Vec::new() };
         let (fields, typings) = self.root.resolve("", &mut notes);
-        let Notes { why, layouts, .. } = notes;
-        Resolved { schema: Arc::new(Schema::new(fields)), typings, why, layouts }
+        let Notes { why, as_json, layouts, .. } = notes;
+        Resolved { schema: Arc::new(Schema::new(fields)), typings, why, as_json, layouts }
     }
 }
 
 /// What is said and asked while a profile is resolved.
 struct Notes {
     why: Vec<(String, String)>,
+    as_json: Vec<(String, JsonText)>,
     presence: bool,
     layouts: Vec<Layouts>,
 }
@@ -234,13 +258,14 @@ impl ValueProfile {
     fn resolve_kind(&self, path: &str, notes: &mut Notes) -> (DataType, Typing) {
         let styled = |style| Typing { style, reversible: true, ..Typing::default() };
         let kinds = self.kinds();
-        let mut text = |style, reason: String| {
-            notes.why.push((path.to_owned(), format!("{JSON_TEXT}: {reason}")));
+        let mut text = |style, kept: JsonText, reason: String| {
+            notes.why.push((path.to_owned(), format!("kept as JSON text: {reason}")));
+            notes.as_json.push((path.to_owned(), kept));
             (DataType::Utf8, styled(style))
         };
         if let [(first, one), (second, other), ..] = kinds[..] {
             let reason = format!("record {} has {other}, record {} {one}", second.0 + 1, first.0 + 1);
-            return text(Style::Json, reason);
+            return text(Style::Json, JsonText::Kinds, reason);
         }
         if let Some((_, numbers)) = &self.number {
             return match numbers.resolve() {
@@ -251,18 +276,16 @@ impl ValueProfile {
                     }
                     (found.data_type, Typing { exceptions: found.exceptions, ..styled(found.style) })
                 }
-                Err(reason) => text(Style::Json, reason),
+                Err(reason) => text(Style::Json, JsonText::Numbers, reason),
             };
         }
         if let Some((_, object)) = &self.object {
             if object.collapsed {
-                return text(
-                    Style::Json,
-                    format!("objects here have more than {NESTED_FIELDS_MAX} different keys"),
-                );
+                let reason = format!("objects here have more than {NESTED_FIELDS_MAX} different keys");
+                return text(Style::Json, JsonText::Keys, reason);
             }
             if object.fields.is_empty() {
-                return text(Style::EmptyObject, "every object here is empty".to_owned());
+                return text(Style::EmptyObject, JsonText::Empty, "every object here is empty".to_owned());
             }
             let (fields, children) = object.resolve(path, notes);
             return (DataType::Struct(fields.into()), Typing { children, ..styled(Style::Plain) });

@@ -1,8 +1,8 @@
 //! Provides what is said of how columns are read that a person may not expect.
 
-use super::Opened;
-use crate::jsonl::JSON_TEXT;
-use crate::text::{GROUPED, Mark};
+use super::{Opened, Why};
+use crate::jsonl::JsonText;
+use crate::text::{Mark, why_grouped};
 use crate::typings::Typings;
 use crate::words::counted;
 
@@ -23,26 +23,38 @@ impl Opened {
                     "',' is the decimal mark of {names}, as ';' delimits; --decimal-comma=false keeps it text"
                 ));
             }
-            let fields = schema.fields().iter().zip(self.why());
-            let grouped = fields.filter(|(_, why)| why.said == GROUPED);
-            notes.extend(grouped.map(|(field, _)| format!("{:?} is text: {GROUPED}", field.name())));
         }
-        let fields = schema.fields().iter().zip(self.why());
-        let as_json = fields.filter(|(_, why)| why.said.contains(JSON_TEXT));
-        let names: Vec<String> = as_json.map(|(field, _)| format!("{:?}", field.name())).collect();
-        notes.extend(as_json_text(&names));
+        for mark in [Mark::Point, Mark::Comma] {
+            let grouped = self.named(|why| why.grouped == Some(mark));
+            notes.extend(grouped.map(|names| format!("{names}: text, since {}", why_grouped(mark))));
+        }
+        for (reason, what) in AS_JSON {
+            let names = self.named(|why| why.as_json.contains(&reason));
+            notes.extend(names.map(|names| format!("{names}: {what}; inspect --why tells more")));
+        }
         notes
+    }
+
+    /// The names of the columns of which this holds, in words.
+    fn named(&self, holds: impl Fn(&Why) -> bool) -> Option<String> {
+        let fields = self.table().schema().fields().iter().zip(self.why());
+        let names: Vec<_> = fields.filter(|(_, why)| holds(why)).map(|(field, _)| field.name()).collect();
+        let named: Vec<_> = names.iter().take(NAMED_MAX).map(|name| format!("{name:?}")).collect();
+        match (named.join(", "), names.len()) {
+            (_, 0) => None,
+            (named, count) if count <= NAMED_MAX => Some(named),
+            (named, count) => Some(format!("{named} and {}", counted(count - NAMED_MAX, "other column"))),
+        }
     }
 }
 
-/// Columns that are named where they are kept as JSON text.
-const NAMED_MAX: usize = 5;
+/// What is said of columns with values that are kept as JSON text.
+const AS_JSON: [(JsonText, &str); 4] = [
+    (JsonText::Kinds, "values of several kinds, kept as JSON text, in which strings have quotes"),
+    (JsonText::Numbers, "numbers that no type gives back, kept as JSON text"),
+    (JsonText::Keys, "objects of more than 4,096 keys, kept as JSON text"),
+    (JsonText::Empty, "objects of which all are empty, kept as JSON text"),
+];
 
-/// What is said of columns that are kept as JSON text, wholly or within.
-fn as_json_text(names: &[String]) -> Option<String> {
-    let named = names.get(..NAMED_MAX).unwrap_or(names).join(", ");
-    let more = names.len().saturating_sub(NAMED_MAX);
-    let more = if more > 0 { format!(" and {}", counted(more, "other column")) } else { String::new() };
-    let what = "of several kinds, kept as JSON text, in which strings have quotes; inspect --why tells which";
-    (!names.is_empty()).then(|| format!("{named}{more}: values {what}"))
-}
+/// Columns that a note names.
+const NAMED_MAX: usize = 5;

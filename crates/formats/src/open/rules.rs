@@ -17,8 +17,6 @@ pub struct TypingRules {
     pub orders: Vec<(String, DateOrder)>,
     /// Whether a name among the types that the source does not have is passed over.
     pub fixed_if_present: bool,
-    /// Whether the marks of decimals were told. Otherwise the delimiter tells them.
-    pub marks_told: bool,
 }
 
 impl TypingRules {

@@ -83,6 +83,9 @@ fn table(bytes: &[u8], name: &str, options: &OpenOptions) -> std::result::Result
         Ok(opened) => opened,
         Err(error) => return refused(error, name),
     };
+    if opened.is_undecided() {
+        opened.retype(&alone).map_err(|error| format!("a first look at all of the text: {error}"))?;
+    }
     let rows = 0..opened.table().rows().min(ROWS_MAX);
     let schema = match logical_schema(opened.table().schema()) {
         Ok(schema) => schema,

@@ -60,6 +60,7 @@ fn options(chosen: u8) -> TypingOptions {
             [usize::from(chosen >> 2 & 3) % 3],
         decimal_marks: [DecimalMarks::Point, DecimalMarks::Comma, DecimalMarks::Either]
             [usize::from(chosen >> 4 & 3) % 3],
+        marks_told: false,
         fixed: None,
     }
 }

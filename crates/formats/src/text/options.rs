@@ -14,6 +14,8 @@ pub struct TypingOptions {
     pub date_order: DateOrder,
     /// Marks that may stand before the fractional digits.
     pub decimal_marks: DecimalMarks,
+    /// Whether a person told these. Otherwise marks that may separate thousands are no decimal marks.
+    pub marks_told: bool,
     /// The type that the column must have, in the notation of [`super::parse_type`].
     pub fixed: Option<String>,
 }

@@ -171,6 +171,14 @@ impl Mark {
             Mark::Comma => b',',
         }
     }
+
+    /// The other mark.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Mark::Point => Mark::Comma,
+            Mark::Comma => Mark::Point,
+        }
+    }
 }
 
 /// How floating-point numbers are written.

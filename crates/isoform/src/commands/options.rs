@@ -94,7 +94,8 @@ fn typing(args: &Reading) -> Result<TypingRules> {
         Some(true) => DecimalMarks::Comma,
         Some(false) | None => DecimalMarks::Point,
     };
-    let all = TypingOptions { mode, null_tokens: args.null.clone(), date_order, decimal_marks, fixed: None };
+    let (null_tokens, marks_told) = (args.null.clone(), args.decimal_comma.is_some());
+    let all = TypingOptions { mode, null_tokens, date_order, decimal_marks, marks_told, fixed: None };
     let fixed = args.fixed.iter().map(|text| {
         let pair = text.rsplit_once('=').filter(|(name, ty)| !name.is_empty() && !ty.is_empty());
         let pair = pair.map(|(name, ty)| (name.to_owned(), ty.to_owned()));
@@ -107,13 +108,7 @@ fn typing(args: &Reading) -> Result<TypingRules> {
             return Err(Failure::Usage(what));
         }
     }
-    Ok(TypingRules {
-        all,
-        fixed,
-        orders: orders.collect(),
-        fixed_if_present: false,
-        marks_told: args.decimal_comma.is_some(),
-    })
+    Ok(TypingRules { all, fixed, orders: orders.collect(), fixed_if_present: false })
 }
 
 /// The media type of what is inspected and read by this codec; a definition may have added it.
@@ -272,7 +267,7 @@ pub fn reading_parameters(reading: &Reading) -> Map<String, Value> {
     put("quote", json!(reading.quote));
     put("escape", json!(reading.escape));
     put("comment", json!(reading.comment));
-    put("skipLines", (reading.skip_lines > 0).then(|| reading.skip_lines.to_string()).into());
+    put("skipLines", json!(reading.skip_lines.map(|lines| lines.to_string())));
     put("header", json!(reading.header));
     put("ragged", json!(reading.ragged));
     put("dates", json!(reading.dates));
@@ -310,7 +305,7 @@ pub fn recorded_reading(parameters: &Map<String, Value>) -> Reading {
         quote: text("quote"),
         escape: text("escape"),
         comment: text("comment"),
-        skip_lines: text("skipLines").and_then(|lines| lines.parse().ok()).unwrap_or(0),
+        skip_lines: text("skipLines").and_then(|lines| lines.parse().ok()),
         header: text("header"),
         ragged: flag("ragged"),
         decimal_comma: parameters.get("decimalComma").and_then(Value::as_bool),

@@ -256,6 +256,7 @@ fn typed(
     journal_path: &Path,
     progress: &Progress,
 ) -> Result<Made> {
+    decided(job, source, progress)?;
     if job.write.styles_come_last() {
         source.opened.leave_open();
     }
@@ -285,6 +286,15 @@ pub fn misfit(opened: &Opened, failure: Failure) -> Failure {
         Failure::Format(error) => opened.misfit(error).into(),
         other => other,
     }
+}
+
+/// Types the source by all of its fields where a sample leaves its types open.
+pub(super) fn decided(job: &Job, source: &mut Source, progress: &Progress) -> Result<()> {
+    if !source.opened.is_undecided() {
+        return Ok(());
+    }
+    progress.again(&[(Stage::Typing, source.size())]);
+    profiled(job, source, progress)
 }
 
 /// Types the source by all of its fields.

@@ -73,11 +73,12 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         opened.notes.push(format!("{records} would be set aside: the verdict would be PARTIAL"));
     }
     opened.layout().into_iter().for_each(|line| progress.say(1, || line));
+    let undecided = opened.is_undecided();
     let proposed = (began.elapsed(), opened.typings());
     progress.begin(Stage::Typing, size, 0);
     retyped_on(&mut opened, job.workers)?;
     let mut reading = proposed.0;
-    if opened.typings() != proposed.1 {
+    if undecided || opened.typings() != proposed.1 {
         opened
             .notes
             .push("the first rows do not tell the types, so the text is typed before it is converted".into());

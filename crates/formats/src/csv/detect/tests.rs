@@ -116,7 +116,7 @@ fn options_are_obeyed() {
     let options = CsvOptions {
         delimiter: Some(b'-'),
         quote: Some(Some(b'\'')),
-        skip_lines: 1,
+        skip_lines: Some(1),
         header: Some(true),
         ..CsvOptions::default()
     };
@@ -143,7 +143,7 @@ fn what_cannot_be_read_is_refused() {
     assert!(refused(b"a\0,\0b\0\n\0", CsvOptions::default()).contains("NUL"));
     let wide = ",".repeat(COLUMNS_MAX) + "\n";
     assert!(refused(wide.as_bytes(), CsvOptions::default()).contains("count of columns"));
-    let options = CsvOptions { skip_lines: 5, ..CsvOptions::default() };
+    let options = CsvOptions { skip_lines: Some(5), ..CsvOptions::default() };
     assert!(refused(b"a\nb\n", options).contains("no record"));
     for options in [
         CsvOptions { delimiter: Some(b'"'), ..CsvOptions::default() },
@@ -183,14 +183,22 @@ fn a_first_line_names_the_delimiter() {
         assert_eq!(names(&dialect), ["id", "v"], "{text:?}");
         assert!(dialect.why[0].contains("is left out: it names the delimiter"), "{:?}", dialect.why);
         // Said in words, it is the same.
-        let options = CsvOptions { delimiter: Some(delimiter), skip_lines: 1, ..CsvOptions::default() };
+        let options = CsvOptions { delimiter: Some(delimiter), skip_lines: Some(1), ..CsvOptions::default() };
         let said = detect(text.as_bytes(), &options, None).expect("it is readable");
         assert_eq!(said, Dialect { why: said.why.clone(), ..dialect }, "{text:?}");
     }
     let options = CsvOptions { delimiter: Some(b','), header: Some(false), ..CsvOptions::default() };
     let dialect = detect(&b"sep=;\na,b\n"[..], &options, None).expect("it is readable");
     assert_eq!((dialect.delimiter, dialect.columns(), dialect.data_start), (b',', 2, 6));
-    assert!(dialect.why[0].contains("but another one is given"), "{:?}", dialect.why);
+    assert!(
+        dialect.why[0].contains("but another one is given; --skip-lines 0 keeps it"),
+        "{:?}",
+        dialect.why
+    );
+    // Whoever says that no line is skipped keeps it.
+    let options = CsvOptions { header: Some(false), skip_lines: Some(0), ..CsvOptions::default() };
+    let dialect = detect(&b"sep=;\ndec=,\nenc=x\n"[..], &options, None).expect("it is readable");
+    assert_eq!((dialect.skip_lines, dialect.data_start), (0, 0));
 }
 
 /// Lines that are only like it are records.
@@ -248,7 +256,7 @@ fn lines_above_a_table_are_told() {
         let Some(above) = above else { continue };
         let options = match above {
             Above::Comments(mark) => CsvOptions { comment: Some(mark.into()), ..CsvOptions::default() },
-            Above::Lines(lines) => CsvOptions { skip_lines: lines, ..CsvOptions::default() },
+            Above::Lines(lines) => CsvOptions { skip_lines: Some(lines), ..CsvOptions::default() },
         };
         let dialect = detect(text.as_bytes(), &options, None).expect("it is readable");
         assert!(dialect.columns() >= 2 && dialect.header, "{text:?}: {:?}", dialect.why);

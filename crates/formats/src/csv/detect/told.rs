@@ -7,9 +7,9 @@ use crate::spool::ReadAt;
 
 const NAME: &[u8] = b"sep=";
 
-/// The delimiter that the first line tells, unless lines are skipped anyway.
+/// The delimiter that the first line tells, unless it is said how many lines are skipped.
 pub(super) fn delimiter<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions) -> Result<Option<u8>> {
-    if options.skip_lines > 0 {
+    if options.skip_lines.is_some() {
         return Ok(None);
     }
     let begin = read_from(source, 0, NAME.len() + 2)?;
@@ -32,5 +32,5 @@ pub(in crate::csv) fn is_like(field: &[u8]) -> bool {
 pub(super) fn note(told: u8, given: Option<u8>) -> String {
     let line = format!("sep={}", char::from(told));
     let other = if given.is_some_and(|given| given != told) { ", but another one is given" } else { "" };
-    format!("the first line, {line:?}, is left out: it names the delimiter{other}")
+    format!("the first line, {line:?}, is left out: it names the delimiter{other}; --skip-lines 0 keeps it")
 }

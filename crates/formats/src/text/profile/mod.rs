@@ -7,10 +7,10 @@ mod explain;
 mod fresh;
 mod given;
 mod loose;
+mod marks;
 mod misfits;
 mod moments;
 mod odd;
-mod points;
 mod resolve;
 mod short_year;
 mod spellings;
@@ -27,15 +27,15 @@ use super::{
 use crate::error::Result;
 pub use fresh::Fresh;
 pub(crate) use fresh::merge;
+pub(crate) use marks::{Thousands, why_grouped};
 pub use misfits::Unfit;
-pub(crate) use points::GROUPED;
 
 use agreed::{Agreed, Offence, Offences, Reach};
 use arrow_schema::DataType;
 use bits::{DATES, EXPONENT, MARK, ORDER, WORDS};
 use classify::{Fits, JAVA, NumberFit, Trimmed, classify};
 use loose::{LooseBool, LooseFloat};
-use points::Points;
+use marks::Marks;
 use spellings::Spellings;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -54,6 +54,8 @@ pub struct Resolved {
     /// Where the caller fixed a type that the column does not have: what speaks against it. The typing is
     /// then the fixed one, and a parser fails at that field or before it.
     pub unfit: Option<Unfit>,
+    /// The mark of its numbers, where it is text since that may separate thousands.
+    pub grouped: Option<Mark>,
 }
 
 /// Observations of the fields of one column. Rows count from 0 and a profile sees them in ascending order;
@@ -86,7 +88,7 @@ pub struct Profile {
     given: given::Given,
     /// The lowest row that has no such field.
     absent: Option<u64>,
-    points: Points,
+    marks: Marks,
 }
 
 /// What a caller said of a column. Columns of one table mostly share it.
@@ -141,6 +143,7 @@ impl Profile {
                 DecimalMarks::Comma => 0b10,
                 DecimalMarks::Either => 0b11,
             };
+        let marks = Marks::new(&options);
         Profile {
             alive: initial(&options, fixed.as_ref()),
             spellings: Spellings::new(&options.null_tokens),
@@ -168,18 +171,22 @@ impl Profile {
             written: Written::default(),
             given: given::Given::default(),
             absent: None,
-            points: Points::default(),
+            marks,
         }
     }
 
     /// Takes note of a field.
     pub fn observe(&mut self, row: u64, field: RawField<'_>) {
-        if self.is_settled() && !self.spellings.are_several() {
+        let is_settled = self.is_settled();
+        if is_settled && !self.spellings.are_several() && !self.marks.are_asked() {
             return;
         }
         if let Some(token) = self.null_token(&field) {
             if self.spellings.are_several() {
                 self.spellings.see(token, row);
+                return;
+            }
+            if is_settled {
                 return;
             }
             self.nulls.see(token, row, field.bytes);
@@ -188,8 +195,8 @@ impl Profile {
             }
             return;
         }
-        if self.is_settled() {
-            return;
+        if is_settled {
+            return self.marks.see(field.bytes);
         }
         if let (Some(pattern), Some(ty)) = (&self.rules.pattern, &self.rules.fixed) {
             return self.given.see(pattern, ty, row, field);
@@ -197,11 +204,9 @@ impl Profile {
         if self.expects(field.bytes) {
             return;
         }
+        self.marks.see(field.bytes);
         let loose = self.loose_float.alive;
         let fits = classify(field.bytes, self.alive, self.rules.options.decimal_marks, loose);
-        if self.points < Points::Decimal && self.rules.options.decimal_marks == DecimalMarks::Either {
-            self.points = self.points.max(Points::of(field.bytes, &fits));
-        }
         let dead = self.alive & !fits.bits;
         if dead != 0 {
             self.kill(dead, &Offence::new(row, field.bytes, field.quoted));
@@ -373,7 +378,7 @@ impl Profile {
         self.written.merge(&other.written);
         self.given.merge(&other.given);
         other.absent.into_iter().for_each(|row| self.observe_absent(row));
-        self.points = self.points.max(other.points);
+        self.marks.merge(&other.marks);
         self.apply_disagreements();
         if self.nulls.broken.is_some() {
             self.apply_null_conflict();

@@ -68,7 +68,11 @@ impl Profile {
     ///
     /// Where rows lack the field, its text does not come back: it is written with one.
     pub fn resolve(&self) -> Resolved {
-        let mut resolved = self.resolve_fields();
+        self.complete(self.resolve_fields())
+    }
+
+    /// The same with what rows that lack the field lose.
+    pub(super) fn complete(&self, mut resolved: Resolved) -> Resolved {
         if let Some(row) = self.absent {
             resolved.typing.reversible = false;
             let lacking =
@@ -118,7 +122,7 @@ impl Profile {
         nulls.style.apply(&mut style);
         let typing = ColumnTyping::new(candidate.data_type, style, nulls.reversible);
         let lost = if nulls.reversible { String::new() } else { nulls.why.clone() };
-        Resolved { typing, why: joined([why, nulls.why]), lost, unfit: None }
+        Resolved { typing, why: joined([why, nulls.why]), lost, unfit: None, grouped: None }
     }
 
     /// The typing of a candidate that reads more texts than it writes.
@@ -127,7 +131,7 @@ impl Profile {
         self.many_nulls().apply(&mut style);
         let typing = ColumnTyping::new(candidate.data_type, style, false);
         let why = self.why_lossy();
-        Resolved { typing, lost: why.clone(), why, unfit: None }
+        Resolved { typing, lost: why.clone(), why, unfit: None, grouped: None }
     }
 
     fn text(&self) -> Resolved {
@@ -143,7 +147,7 @@ impl Profile {
         }
         // Without a word from the caller, null in text is the empty field alone.
         let typing = ColumnTyping::new(data_type, Style::new(Form::Text), true);
-        Resolved { typing, why, lost: String::new(), unfit: None }
+        Resolved { typing, why, lost: String::new(), unfit: None, grouped: None }
     }
 
     /// How nulls are written beside these exceptions.

@@ -113,6 +113,7 @@ fn options() -> impl Strategy<Value = TypingOptions> {
         null_tokens: tokens.into_iter().map(str::to_owned).collect(),
         date_order,
         decimal_marks,
+        marks_told: false,
         fixed: None,
     })
 }

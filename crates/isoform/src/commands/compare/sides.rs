@@ -67,6 +67,14 @@ impl Files {
 
     /// The table that they are.
     fn table(&self, options: &OpenOptions) -> Result<Opened> {
+        let mut opened = self.opened(options)?;
+        if opened.is_undecided() {
+            retyped(&mut opened)?;
+        }
+        Ok(opened)
+    }
+
+    fn opened(&self, options: &OpenOptions) -> Result<Opened> {
         if let ([only], []) = (self.files.as_slice(), self.columns.as_slice()) {
             return Ok(open(only.clone(), options)?);
         }

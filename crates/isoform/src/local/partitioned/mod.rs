@@ -28,7 +28,7 @@ use formats::typings::Typings;
 use formats::write::{Encoder, WriteOptions, encoder, ending};
 use serde_json::{Map, Value};
 
-use super::job::{Job, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
+use super::job::{Job, decided, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
 use super::journal;
 use super::keys;
 use super::outcome::Outcome;
@@ -143,6 +143,7 @@ fn typed(
     progress: &Progress,
 ) -> Result<(Vec<rows::Waiting>, Finished)> {
     let size = source.size();
+    decided(job, source, progress)?;
     loop {
         let table = source.opened.table();
         let schema = logical_schema(table.schema())?;
