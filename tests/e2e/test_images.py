@@ -608,12 +608,12 @@ def test_the_plan_of_an_album_foretells_what_convert_refuses(isoform, tmp_path, 
     out, convert = tmp_path / "out", album_command(album)
     plan = ["plan" if word == "convert" else word for word in convert]
 
-    def planned(*more):
-        told = isoform(*plan, *more).expect(0).json()
+    def planned(*more, code=0):
+        told = isoform(*plan, *more).expect(code).json()
         return {name: told[name] for name in ("convert", "skip", "refuse", "fail")}, told["sources"][0]["why"]
 
     assert planned() == ({"convert": 4, "skip": 0, "refuse": 0, "fail": 0}, "within the budget")
-    counts, why = planned("--strict")
+    counts, why = planned("--strict", code=4)
     assert counts["refuse"] == 4 and "astronaut.png: the verdict would be BOUNDED" in why
     assert why in isoform(*convert, "--strict").expect(4).err and not out.exists()
     (tmp_path / "types").mkdir()
@@ -624,7 +624,7 @@ def test_the_plan_of_an_album_foretells_what_convert_refuses(isoform, tmp_path, 
     isoform(*convert).expect(0)
     assert planned() == ({"convert": 0, "skip": 4, "refuse": 0, "fail": 0}, "done already, and still verified")
     plan = ["jpg" if word == "webp" else word for word in plan]
-    counts, why = planned()
+    counts, why = planned(code=7)
     assert counts["refuse"] == 4 and "--out-dir" in why
 
 
