@@ -14,6 +14,8 @@ pub struct Why {
     pub unfit: Option<Unfit>,
     /// Whether that is a field whatever the others are, so that its record can be set aside.
     pub is_alone: bool,
+    /// Where it is text by few fields or for want of a choice: the row that keeps it from another type.
+    pub missed: Option<u64>,
 }
 
 impl From<String> for Why {
@@ -29,7 +31,8 @@ pub(crate) fn resolve(profiles: &[Profile]) -> (Vec<ColumnTyping>, Vec<Why>) {
     let resolved = profiles.iter().zip(found).map(|(profile, found)| {
         let found = if has_commas { profile.unless_grouped(found) } else { found };
         let is_alone = found.unfit.as_ref().is_some_and(|unfit| profile.is_unfit_alone(unfit));
-        (found.typing, Why { said: found.why, lost: found.lost, unfit: found.unfit, is_alone })
+        let missed = profile.missed(&found);
+        (found.typing, Why { said: found.why, lost: found.lost, unfit: found.unfit, is_alone, missed })
     });
     resolved.unzip()
 }

@@ -113,7 +113,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         verdict,
         refusals,
         exists: job.target.symlink_metadata().is_ok(),
-        notes: job.notes_on(&opened).into_iter().chain(lost).collect(),
+        notes: opened.plain.iter().cloned().chain(job.notes_on(&opened)).chain(lost).collect(),
     })
 }
 
