@@ -672,6 +672,31 @@ def test_an_album_tells_what_it_reaches_in_the_measure_of_its_budget(isoform, tm
         assert re.search(said, run.err) and "squared" not in run.err, run.err
 
 
+def test_an_image_that_no_quality_keeps_says_why_it_is_without_loss(isoform, tmp_path):
+    source, target, out = tmp_path / "a.jpg", tmp_path / "a.webp", tmp_path / "out"
+    with Image.open(photograph("coffee.png")) as image:
+        image.convert("RGB").resize((300, 200)).save(source, quality=60)
+    budget = ["--within", "psnr=60", "--drop", "metadata"]
+    run = isoform("convert", source, target, *budget, "--json").expect(0).json()
+    [note] = [note for note in run["notes"] if note.startswith("without loss")]
+    told = r"without loss, as nothing smaller that was tried keeps the budget: at quality \d+, the best of \d+ encodings, " \
+        r".*PSNR [\d.]+ dB where at least 60 dB is asked for.*; the target is larger than the source"
+    assert run["settings"]["lossless"] and re.fullmatch(told, note), note
+    assert f"note: {note}" in isoform("convert", source, target, *budget, "--force").expect(0).out
+    target.unlink()
+    assert note in isoform("plan", source, target, *budget, "--json").expect(0).json()["notes"]
+    assert note in isoform("convert", source, "--out-dir", out, "--to", "webp", *budget).expect(0).out
+    floor = ["--within", "psnr=60", "--part-floor", "psnr=60", "--drop", "metadata"]
+    [one] = isoform("convert", source, "--out-dir", tmp_path / "album", "--to", "webp", *floor, "--json").expect(0).json()["sources"]
+    assert one["settings"]["lossless"] and any(note.startswith("without loss, as nothing") for note in one["notes"]), one
+    # What is smaller without loss is so by itself.
+    drawing = Image.new("RGB", (300, 200), "white")
+    drawing.paste((200, 0, 0), (40, 40, 160, 120))
+    drawing.save(tmp_path / "b.png")
+    run = isoform("convert", tmp_path / "b.png", tmp_path / "b.webp", *budget, "--json").expect(0).json()
+    assert run["settings"]["lossless"] and run["notes"] == []
+
+
 @pytest.mark.parametrize("name, options", [("x.jpg", ["--within", "psnr=36"]), ("x.webp", []), ("x.avif", ["--effort", "0"])])
 def test_a_plan_of_an_image_says_what_it_comes_to(isoform, tmp_path, name, options):
     command = [photograph("coffee.png"), tmp_path / name, *options, "--drop", "metadata", "--json"]

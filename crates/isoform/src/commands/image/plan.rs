@@ -42,7 +42,7 @@ fn document(job: &ImageJob, (plan, trial): (&ImagePlan, &Trial), refusals: &[Ref
             "seconds": trial.time.as_secs_f64(),
             "restsOn": RESTS_ON,
         },
-        "notes": plan.notes,
+        "notes": plan.notes.iter().chain(&trial.note).collect::<Vec<_>>(),
     });
     with_chain(document, job, &plan.steps)
 }
@@ -75,7 +75,7 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     let encodings = counted(trial.encodes, "encoding");
     lines.push(format!("  time: about {:.1} s, of {encodings}", trial.time.as_secs_f64()));
     lines.push(format!("  these rest on: {RESTS_ON}"));
-    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(plan.notes.iter().chain(&trial.note).map(report::note));
     let refusals =
         refusals_of_file((&job.source, &job.target), job.replace.is_any(), (trial.verdict, job.strict));
     lines.extend(refusal_lines(&refusals));
