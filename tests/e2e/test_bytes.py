@@ -278,6 +278,7 @@ def test_compare_and_inspect(isoform, tmp_path):
     far = isoform("compare", tmp_path / "a.tar.gz", tmp_path / "c.tar", "--json").expect(4).json()
     assert far["d"] == "infinity" and far["firstDiffering"] == len(data) - 5 and far["signature"]
     told = isoform("compare", tmp_path / "a.tar.gz", tmp_path / "b.tar.bz2").expect(4).out
+    assert told.splitlines()[1] == "  compared as bytes, without what wraps them"
     assert "1 of 3000000 bytes differ" in told and "byte 2000000" in told
     found = isoform("inspect", tmp_path / "a.tar.gz", "--json").expect(0).json()
     assert found["contentBytes"] == len(data) and found["members"] == 1 and found["mediaType"] == "application/gzip"

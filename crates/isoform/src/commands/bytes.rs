@@ -319,7 +319,10 @@ pub fn compare(args: &Compare, output: &Output) -> Result<u8> {
         "firstDiffering": first,
         "signature": found.signature.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
-    let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
+    let mut lines = vec![
+        format!("{} ↔ {}", args.left.display(), args.right.display()),
+        "  compared as bytes, without what wraps them".to_owned(),
+    ];
     if found.is_equal() {
         lines.push(format!("  equal: {} of content, d = 0", counted(cells, "byte")));
     }
