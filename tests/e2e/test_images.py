@@ -672,6 +672,24 @@ def test_an_album_tells_what_it_reaches_in_the_measure_of_its_budget(isoform, tm
         assert re.search(said, run.err) and "squared" not in run.err, run.err
 
 
+def test_the_time_of_the_last_change_of_a_png_stops_nothing(isoform, tmp_path):
+    source, kept = tmp_path / "a.png", tmp_path / "b.png"
+    info = PngImagePlugin.PngInfo()
+    info.add(b"tIME", bytes([7, 0xE9, 2, 28, 23, 59, 60]))
+    Image.new("RGB", (20, 10), "red").save(source, pnginfo=info)
+    for ending in ("webp", "avif", "tiff"):
+        target = tmp_path / f"a.{ending}"
+        run = isoform("convert", source, target, "--json").expect(0).json()
+        assert run["verdict"] == "EXACT" and [note for note in run["notes"] if "png:tIME" in note] == [
+            f"not content in {ending}: the time of its last change, png:tIME"]
+        assert "decoded again, and equal" in isoform("verify", target).expect(0).out
+        isoform("compare", source, target).expect(0)
+    assert isoform("convert", source, kept, "--json").expect(0).json()["notes"] == []
+    with Image.open(kept) as found:
+        found.load()
+        assert b"tIME" in kept.read_bytes()
+
+
 def test_an_image_that_no_quality_keeps_says_why_it_is_without_loss(isoform, tmp_path):
     source, target, out = tmp_path / "a.jpg", tmp_path / "a.webp", tmp_path / "out"
     with Image.open(photograph("coffee.png")) as image:

@@ -303,7 +303,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let mut chosen = choose(input, job.to, (asked, job.lossy), drop, beside.clone()).map_err(in_file)?;
     refuse_for(job, beside)?;
     refuse_type(job, &chosen)?;
-    let (mut notes, mut dropped) = (notes(&left_out, &chosen), std::mem::take(&mut chosen.dropped));
+    let (mut notes, mut dropped) = (notes(&left_out, &chosen, job.to), std::mem::take(&mut chosen.dropped));
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, (0, worker), "")?;
     let workers = job.media.1.threads(workers);
