@@ -571,3 +571,16 @@ def test_gzip_of_several_kinds_of_members_is_read(isoform, tmp_path):
     assert (tmp_path / "m.jsonl").read_text() == '{"id":1}\n{"id":2}\n'
     (tmp_path / "c.csv.gz").write_bytes(blocks[:-28])
     assert "cut short" in isoform("convert", tmp_path / "c.csv.gz", tmp_path / "c.jsonl").expect(9).err
+
+
+def test_a_table_is_not_packed_under_the_name_of_a_format_that_is_not_written(isoform, sales, tmp_path):
+    target = tmp_path / "s.json.gz"
+    for command in ("convert", "plan"):
+        told = isoform(command, sales, target).expect(2).err
+        assert f"name it {tmp_path / 's.csv.gz'}, or {tmp_path / 's.jsonl.gz'} for a record in each line" in told, told
+    assert not target.exists()
+    isoform("convert", sales, target, "--to", "gzip").expect(0)
+    assert gzip.decompress(target.read_bytes()) == pathlib.Path(sales).read_bytes()
+    document = tmp_path / "d.json"
+    document.write_text("{}")
+    isoform("convert", document, tmp_path / "d.json.xz").expect(0)
