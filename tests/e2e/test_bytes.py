@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import lzma
+import pathlib
 import random
 import re
 import shutil

@@ -27,6 +27,10 @@ def test_what_anybody_would_expect_of_a_csv_is_told_to_those_who_ask(isoform, tm
     assert several[0] == [] and [str(source) in note for note in several[1]][:1] == [True]
     batch = isoform("convert", source, tmp_path / "a.tsv", "--out-dir", tmp_path / "out", "--to", "arrow").expect(0).out
     assert "delimiter" not in batch and "header" not in batch
+    # A row has what was found and not why.
+    source.write_text("word;other\nx;y\n")
+    row = isoform("convert", source, "--out-dir", tmp_path / "rows", "--to", "arrow").expect(0).out.splitlines()[1]
+    assert row.endswith("  delimiter ';'; header: the default"), row
 
 
 @pytest.mark.parametrize("text, note", [

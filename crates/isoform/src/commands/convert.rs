@@ -326,12 +326,13 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
 
 /// The same as one of many.
 pub fn told(job: &Job, outcome: &Outcome) -> batch::Told {
+    let words = outcome.done.notes.iter().map(|note| batch::short(note));
     batch::Told {
         verdict: outcome.done.verdict.name(),
         rows: Some(outcome.rows),
         sizes: outcome.done.sizes,
         document: document(job, outcome),
-        words: outcome.done.notes.iter().cloned().chain(missed::names(&outcome.missed)).collect(),
+        words: words.map(str::to_owned).chain(missed::names(&outcome.missed)).collect(),
     }
 }
 

@@ -39,7 +39,7 @@ use crate::report;
 use crate::typed::Typed;
 use claims::{Clashes, Pair};
 use targets::Targets;
-pub use told::{Told, left_out, paths};
+pub use told::{Told, left_out, paths, short};
 
 /// Sources that become targets of their own.
 pub struct Batch {
