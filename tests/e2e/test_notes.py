@@ -21,11 +21,11 @@ def test_what_anybody_would_expect_of_a_csv_is_told_to_those_who_ask(isoform, tm
     for command in (["plan", source, tmp_path / "b.parquet"], ["inspect", source]):
         assert all(f"note: {note}" in isoform(*command).expect(0).out for note in PLAIN)
         assert isoform(*command, "--json").expect(0).json()["notes"] == PLAIN
-    (tmp_path / "a.tsv").write_text("id\tword\n1\tx\n2\ty\n")
-    assert notes_of(isoform, tmp_path / "a.tsv", target)[0] == []
-    several = notes_of(isoform, source, tmp_path / "a.tsv", target)
+    (tmp_path / "b.tsv").write_text("id\tword\n1\tx\n2\ty\n")
+    assert notes_of(isoform, tmp_path / "b.tsv", target)[0] == []
+    several = notes_of(isoform, source, tmp_path / "b.tsv", target)
     assert several[0] == [] and [str(source) in note for note in several[1]][:1] == [True]
-    batch = isoform("convert", source, tmp_path / "a.tsv", "--out-dir", tmp_path / "out", "--to", "arrow").expect(0).out
+    batch = isoform("convert", source, tmp_path / "b.tsv", "--out-dir", tmp_path / "out", "--to", "arrow").expect(0).out
     assert "delimiter" not in batch and "header" not in batch
     # A row has what was found and not why.
     source.write_text("word;other\nx;y\n")
@@ -35,7 +35,7 @@ def test_what_anybody_would_expect_of_a_csv_is_told_to_those_who_ask(isoform, tm
 
 @pytest.mark.parametrize("text, note", [
     ("id;word\n1;x\n2;y\n", "delimiter ';'"), ("id|word\n1|x\n2|y\n", "delimiter '|'"),
-    ("a;b,c\n1;2,x\n3;4,y\n", "would fit as well"), ("id\n1\n2\n", "one column"),
+    ("x,a;b\n1,2;y\n3,4;z\n", "would fit as well"), ("id\n1\n2\n", "one column"),
     ("a,b\nx,y\n", "header: the default"), ("1,x\n2,y\n", "no header: \"1\""), ("a,b\n", "header: there is only one record"),
 ])
 def test_a_choice_is_told(isoform, tmp_path, text, note):

@@ -421,7 +421,7 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let cut = parts.coded.and_then(|coded| coded.note());
     let times = (converted, started.1.elapsed() - converted);
     let (proven, sizes) = ((&proof.whole, &sealed), (size, proof.bytes()));
-    let unmet = opened.unmet.map(|closest| shortfall::without_loss(&closest, sizes));
+    let unmet = opened.unmet.as_deref().map(|closest| shortfall::without_loss(closest, sizes));
     let told = unmet.into_iter().chain(cut).chain(vain).chain(said);
     Ok(SignalOutcome {
         tightest,
