@@ -45,6 +45,37 @@ def test_what_lost_nothing_is_done_also_where_more_may_be_dropped(isoform, album
     assert isoform(*command).expect(3).json()["skipped"] == 1
 
 
+def test_leave_that_was_not_needed_is_no_other_option(isoform, album, tmp_path):
+    """Whatever the verdict; and as little where it was given first."""
+    Image.open(album / "2024" / "a.png").save(album / "2024" / "plain.png", pnginfo=PngImagePlugin.PngInfo())
+    command = ["convert", album / "2024", "--out-dir", tmp_path / "out", "--to", "webp", "--within", "psnr=35", "--json"]
+    first = isoform(*command).expect(3).json()
+    assert [source["verdict"] for source in first["sources"]] == [None, "BOUNDED"]
+    again = isoform(*command, *DROP).expect(0).json()
+    assert [source["outcome"] for source in again["sources"]] == ["converted", "skipped"]
+    assert isoform(*command, *DROP).expect(0).json()["skipped"] == 2
+    (album / "2024" / "a.png").unlink()
+    (tmp_path / "out" / "plain.webp").unlink()
+    assert isoform(*command, *DROP).expect(0).json()["converted"] == 1
+    assert isoform(*command).expect(0).json()["skipped"] == 1
+
+
+@pytest.mark.parametrize("bad, options", [
+    (b"a,b\n1,2\n3\n", ["--ragged"]), ("a,b\n1,é\n".encode("latin-1"), ["--encoding", "guess"]),
+])
+def test_tables_that_came_through_are_done_where_more_is_let_through(isoform, tmp_path, bad, options):
+    (tmp_path / "good.csv").write_text("a,b\n1,é\n", encoding="utf-8")
+    (tmp_path / "bad.csv").write_bytes(bad)
+    command = ["convert", tmp_path / "bad.csv", tmp_path / "good.csv", "--out-dir", tmp_path / "out", "--to", "parquet", "--json"]
+    assert isoform(*command).expect(3).json()["converted"] == 1
+    again = isoform(*command, *options).expect(0).json()
+    assert [source["outcome"] for source in again["sources"]] == ["converted", "skipped"]
+    # What was needed may not be left away.
+    assert isoform(*command).expect(3).json()["skipped"] == 1
+    # Another encoding is another option, though the text may be the same in both.
+    assert isoform(*command, "--encoding", "windows-1252").expect(3).json()["failed"] == 2
+
+
 def test_files_of_another_kind_are_named(isoform, album, tmp_path):
     command = ["convert", album, "--out-dir", tmp_path / "out", "--to", "qoi", *DROP]
     others = [str(album / "2024" / "list.csv"), str(album / "notes.txt")]

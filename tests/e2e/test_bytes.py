@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import lzma
+import pathlib
 import random
 import re
 import shutil
@@ -278,6 +279,7 @@ def test_compare_and_inspect(isoform, tmp_path):
     far = isoform("compare", tmp_path / "a.tar.gz", tmp_path / "c.tar", "--json").expect(4).json()
     assert far["d"] == "infinity" and far["firstDiffering"] == len(data) - 5 and far["signature"]
     told = isoform("compare", tmp_path / "a.tar.gz", tmp_path / "b.tar.bz2").expect(4).out
+    assert told.splitlines()[1] == "  compared as bytes, without what wraps them"
     assert "1 of 3000000 bytes differ" in told and "byte 2000000" in told
     found = isoform("inspect", tmp_path / "a.tar.gz", "--json").expect(0).json()
     assert found["contentBytes"] == len(data) and found["members"] == 1 and found["mediaType"] == "application/gzip"
@@ -585,3 +587,16 @@ def test_a_name_of_a_wrapping_alone_gets_what_it_tells(isoform, sales, tmp_path)
 def test_inspect_names_the_file_of_what_is_damaged(isoform, tmp_path):
     (tmp_path / "x.bin.gz").write_bytes(b"")
     assert f"{tmp_path / 'x.bin.gz'}, byte 0: malformed gzip" in isoform("inspect", tmp_path / "x.bin.gz").expect(9).err
+
+
+def test_a_table_is_not_packed_under_the_name_of_a_format_that_is_not_written(isoform, sales, tmp_path):
+    target = tmp_path / "s.json.gz"
+    for command in ("convert", "plan"):
+        told = isoform(command, sales, target).expect(2).err
+        assert f"name it {tmp_path / 's.csv.gz'}, or {tmp_path / 's.jsonl.gz'} for a record in each line" in told, told
+    assert not target.exists()
+    isoform("convert", sales, target, "--to", "gzip").expect(0)
+    assert gzip.decompress(target.read_bytes()) == pathlib.Path(sales).read_bytes()
+    document = tmp_path / "d.json"
+    document.write_text("{}")
+    isoform("convert", document, tmp_path / "d.json.xz").expect(0)

@@ -15,6 +15,7 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import harness
 
@@ -330,3 +331,36 @@ def test_text_of_our_own_is_the_table_that_was_written(isoform, tmp_path, name, 
     assert bool(guessed) == (name == "a name that comes again"), told["notes"]
     isoform("convert", text, back, *options).expect(0)
     assert pq.read_table(back).to_pydict() == WIDE[name]
+
+
+def test_what_is_more_than_bytes_on_one_side_is_not_compared_as_bytes_unasked(isoform, sales, tmp_path):
+    """The answer would be about layouts; --from bytes asks for it."""
+    table, image, array = tmp_path / "t.parquet", tmp_path / "p.png", tmp_path / "a.npy"
+    isoform("convert", sales, table).expect(0)
+    Image.new("L", (4, 3)).save(image)
+    np.save(array, np.zeros((2, 3)))
+    plain, other, folder = tmp_path / "sales_csv", tmp_path / "other", tmp_path / "folder"
+    plain.write_bytes(pathlib.Path(sales).read_bytes())
+    other.write_bytes(b"something else")
+    folder.mkdir()
+    (folder / "one.parquet").write_bytes(table.read_bytes())
+    for left, right, words in [
+        (plain, table, [f"{plain}: neither its bytes nor its name tell a format", "t.parquet is a table (parquet)", "--from csv"]),
+        (table, plain, [f"{plain}: neither its bytes nor its name tell a format"]),
+        (folder, plain, [f"{plain}: neither its bytes nor its name tell a format", f"{folder} is a table (parquet)"]),
+        (image, harness.certificate_of(table), ["p.png is an image (png)", "--from bytes"]),
+        (array, other, ["a.npy is a container of arrays (npy)"]),
+        (image, sales, ["p.png is an image (png)", "is a table (csv)", "--from bytes"]),
+        (folder, image, [f"{folder} is a table (parquet)", "p.png is an image (png)"]),
+    ]:
+        told = isoform("compare", left, right).expect(2).err
+        assert all(word in told for word in words), told
+    isoform("compare", plain, table, "--from", "csv").expect(0)
+    isoform("compare", folder, plain, "--from", "csv").expect(0)
+    for options in ([], ["--from", "bytes"]):
+        told = isoform("compare", plain, other, *options).expect(4).out
+        assert told.splitlines()[1] == "  compared as bytes, without what wraps them"
+    assert isoform("compare", plain, table, "--from", "bytes", "--json").expect(4).json()["model"] == "bytes"
+    # What is wrapped is bytes, whatever is in it.
+    isoform("convert", table, tmp_path / "t.parquet.zst").expect(0)
+    assert isoform("compare", table, tmp_path / "t.parquet.zst", "--json").expect(0).json()["model"] == "bytes"

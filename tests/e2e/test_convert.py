@@ -390,7 +390,7 @@ def test_json_lines_without_records_say_what_they_lose(isoform, tmp_path):
     done = isoform("convert", source, target).expect(0)
     assert "VALUE-EXACT" in done.out and f"note: {reason}" in done.out and target.read_bytes() == b""
     assert "give back" not in done.out, "there is no text that could be lost"
-    planned = isoform("plan", source, tmp_path / "strict.jsonl", "--strict", "--json").expect(0).json()
+    planned = isoform("plan", source, tmp_path / "strict.jsonl", "--strict", "--json").expect(4).json()
     assert planned["verdict"] == "VALUE-EXACT" and reason in planned["notes"] and reason in planned["refusals"][0]
     for options in ([tmp_path / "strict.jsonl"], ["-", "--to", "jsonl"], ["-", "--to", "jsonl", "--stream"]):
         assert reason in isoform("convert", source, *options, "--strict").expect(4).err
@@ -410,4 +410,4 @@ def test_a_refusal_below_exact_says_what_would_be_lost(isoform, tmp_path):
     ):
         run = [options[0], tmp_path / "out.parquet", *options[1:], "--strict"]
         assert lost in isoform("convert", *run).expect(4).err
-        assert lost in isoform("plan", *run, "--json").expect(0).json()["refusals"][0]
+        assert lost in isoform("plan", *run, "--json").expect(4).json()["refusals"][0]

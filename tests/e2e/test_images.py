@@ -608,12 +608,12 @@ def test_the_plan_of_an_album_foretells_what_convert_refuses(isoform, tmp_path, 
     out, convert = tmp_path / "out", album_command(album)
     plan = ["plan" if word == "convert" else word for word in convert]
 
-    def planned(*more):
-        told = isoform(*plan, *more).expect(0).json()
+    def planned(*more, code=0):
+        told = isoform(*plan, *more).expect(code).json()
         return {name: told[name] for name in ("convert", "skip", "refuse", "fail")}, told["sources"][0]["why"]
 
     assert planned() == ({"convert": 4, "skip": 0, "refuse": 0, "fail": 0}, "within the budget")
-    counts, why = planned("--strict")
+    counts, why = planned("--strict", code=4)
     assert counts["refuse"] == 4 and "astronaut.png: the verdict would be BOUNDED" in why
     assert why in isoform(*convert, "--strict").expect(4).err and not out.exists()
     (tmp_path / "types").mkdir()
@@ -624,7 +624,7 @@ def test_the_plan_of_an_album_foretells_what_convert_refuses(isoform, tmp_path, 
     isoform(*convert).expect(0)
     assert planned() == ({"convert": 0, "skip": 4, "refuse": 0, "fail": 0}, "done already, and still verified")
     plan = ["jpg" if word == "webp" else word for word in plan]
-    counts, why = planned()
+    counts, why = planned(code=7)
     assert counts["refuse"] == 4 and "--out-dir" in why
 
 
@@ -670,6 +670,49 @@ def test_an_album_tells_what_it_reaches_in_the_measure_of_its_budget(isoform, tm
     ]:
         run = isoform(*convert, floor, "--within", within).expect(4)
         assert re.search(said, run.err) and "squared" not in run.err, run.err
+
+
+def test_the_time_of_the_last_change_of_a_png_stops_nothing(isoform, tmp_path):
+    source, kept = tmp_path / "a.png", tmp_path / "b.png"
+    info = PngImagePlugin.PngInfo()
+    info.add(b"tIME", bytes([7, 0xE9, 2, 28, 23, 59, 60]))
+    Image.new("RGB", (20, 10), "red").save(source, pnginfo=info)
+    for ending in ("webp", "avif", "tiff"):
+        target = tmp_path / f"a.{ending}"
+        run = isoform("convert", source, target, "--json").expect(0).json()
+        assert run["verdict"] == "EXACT" and [note for note in run["notes"] if "png:tIME" in note] == [
+            f"not content in {ending}: the time of its last change, png:tIME"]
+        assert "decoded again, and equal" in isoform("verify", target).expect(0).out
+        isoform("compare", source, target).expect(0)
+    assert isoform("convert", source, kept, "--json").expect(0).json()["notes"] == []
+    with Image.open(kept) as found:
+        found.load()
+        assert b"tIME" in kept.read_bytes()
+
+
+def test_an_image_that_no_quality_keeps_says_why_it_is_without_loss(isoform, tmp_path):
+    source, target, out = tmp_path / "a.jpg", tmp_path / "a.webp", tmp_path / "out"
+    with Image.open(photograph("coffee.png")) as image:
+        image.convert("RGB").resize((300, 200)).save(source, quality=60)
+    budget = ["--within", "psnr=60", "--drop", "metadata"]
+    run = isoform("convert", source, target, *budget, "--json").expect(0).json()
+    [note] = [note for note in run["notes"] if note.startswith("without loss")]
+    told = r"without loss, as nothing smaller that was tried keeps the budget: at quality \d+, the best of \d+ encodings, " \
+        r".*PSNR [\d.]+ dB where at least 60 dB is asked for.*; the target is larger than the source"
+    assert run["settings"]["lossless"] and re.fullmatch(told, note), note
+    assert f"note: {note}" in isoform("convert", source, target, *budget, "--force").expect(0).out
+    target.unlink()
+    assert note in isoform("plan", source, target, *budget, "--json").expect(0).json()["notes"]
+    assert note in isoform("convert", source, "--out-dir", out, "--to", "webp", *budget).expect(0).out
+    floor = ["--within", "psnr=60", "--part-floor", "psnr=60", "--drop", "metadata"]
+    [one] = isoform("convert", source, "--out-dir", tmp_path / "album", "--to", "webp", *floor, "--json").expect(0).json()["sources"]
+    assert one["settings"]["lossless"] and any(note.startswith("without loss, as nothing") for note in one["notes"]), one
+    # What is smaller without loss is so by itself.
+    drawing = Image.new("RGB", (300, 200), "white")
+    drawing.paste((200, 0, 0), (40, 40, 160, 120))
+    drawing.save(tmp_path / "b.png")
+    run = isoform("convert", tmp_path / "b.png", tmp_path / "b.webp", *budget, "--json").expect(0).json()
+    assert run["settings"]["lossless"] and run["notes"] == []
 
 
 @pytest.mark.parametrize("name, options", [("x.jpg", ["--within", "psnr=36"]), ("x.webp", []), ("x.avif", ["--effort", "0"])])

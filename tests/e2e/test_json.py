@@ -101,6 +101,21 @@ def test_formats(isoform):
         assert name in done.out
 
 
+def test_one_format_is_told_alone(isoform):
+    lines = isoform("formats", "csv").expect(0).out.splitlines()
+    assert lines[0].startswith("csv ") and lines[0].endswith(".csv .txt  (also in .gz .bgz .zst .xz .bz2 .lz4 .br)"), lines[0]
+    assert all(line.startswith(" ") for line in lines[1:]) and len(lines) > 5
+    told = isoform("formats", "csv", "--json").expect(0).json()
+    assert [one["name"] for one in told["formats"]] == ["csv"] and "zst" in told["formats"][0]["wrappings"]
+    assert told["arrays"] == told["images"] == told["wrappings"] == []
+    assert all("csv" in (pair["from"], pair["to"]) for pair in told["pairs"]) and len(told["pairs"]) == 13
+    for name, section in [("gzip", "wrappings"), ("png", "images"), ("wav", "arrays"), ("parquet", "formats")]:
+        assert len(isoform("formats", name).expect(0).out.splitlines()) == 1 or name == "parquet"
+        assert [one["name"] for one in isoform("formats", name, "--json").expect(0).json()[section]] == [name]
+    assert "did you mean \"parquet\"?" in isoform("formats", "parqet").expect(2).err
+    assert "the formats are " in isoform("formats", "no-such-format").expect(2).err
+
+
 def test_compare(isoform, sales, converted, tmp_path):
     isoform("compare", sales, converted).expect(0)
     other = tmp_path / "other.csv"

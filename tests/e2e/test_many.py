@@ -85,7 +85,7 @@ def test_what_is_done_is_skipped_and_what_changed_is_converted_again(isoform, pa
 
     write(parts / "b.csv", "id,code\n3,99\n")
     harness.flip(out / "a.parquet", 20)
-    plan = {s["source"].rsplit("/", 1)[1]: s["would"] for s in isoform("plan", *command[1:]).expect(0).json()["sources"]}
+    plan = {s["source"].rsplit("/", 1)[1]: s["would"] for s in isoform("plan", *command[1:]).expect(3).json()["sources"]}
     assert plan == {"a.csv": "refuse", "b.csv": "convert", "c d.csv": "skip"}
     changed = isoform(*command).expect(3)
     outcomes = {s["source"].rsplit("/", 1)[1]: s for s in changed.json()["sources"]}
@@ -233,7 +233,7 @@ def test_a_certificate_of_one_of_many_replaces_nothing_else(isoform, tmp_path):
     at = harness.certificate_of(folder / "z.gz")
     at.write_text("precious")
     command = (folder, "--out-dir", folder, "--to", "gzip")
-    assert isoform("plan", *command, "--json").expect(0).json()["refuse"] == 1
+    assert isoform("plan", *command, "--json").expect(3).json()["refuse"] == 1
     done = isoform("convert", *command).expect(3)
     assert f"{at}: is no certificate" in done.err and at.read_text() == "precious"
     assert harness.listing(folder) == ["z", at.name]

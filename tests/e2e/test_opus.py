@@ -216,6 +216,20 @@ def test_tags_and_pictures_are_kept(isoform, tmp_path):
     convert(isoform, source, tmp_path / "y.opus", "--within", "snr=9", "--drop", "metadata")
 
 
+def test_the_greatest_samples_of_a_wav_are_no_content(isoform, tmp_path):
+    """libsndfile writes them into every WAV of floats, and they follow from the samples."""
+    source, packed = tmp_path / "x.wav", tmp_path / "x.flac"
+    soundfile.write(source, music(1) * 0.5, RATE, subtype="FLOAT")
+    assert b"PEAK" in source.read_bytes()[:200]
+    run = isoform("--json", "convert", source, tmp_path / "x.opus", "--within", "snr=9").expect(0).json()
+    assert 'not content: the chunk "PEAK", which tells the greatest samples' in run["notes"]
+    isoform("convert", source, packed, "--within", "snr=60").expect(0)
+    assert b"PEAK" not in packed.read_bytes()
+    isoform("verify", packed, "--source", source).expect(0)
+    isoform("convert", source, tmp_path / "y.wav").expect(0)
+    isoform("compare", source, tmp_path / "y.wav").expect(0)
+
+
 def test_plan_and_folders(isoform, tmp_path):
     album = tmp_path / "album"
     album.mkdir()

@@ -115,7 +115,7 @@ def test_what_has_the_name_of_the_temporary_is_told_of_and_stays(isoform, sales,
     for put in (lambda: part.write_text(""), lambda: part.symlink_to("nowhere"), lambda: part.symlink_to("elsewhere")):
         put()
         told = f"{part}: is in the way and no directory; remove it"
-        assert told in isoform("plan", sales, tmp_path / "out", *BY).expect(0).out
+        assert told in isoform("plan", sales, tmp_path / "out", *BY).expect(2).out
         assert told in isoform("convert", sales, tmp_path / "out", *BY, timeout=60).expect(2).err
         part.unlink()
     assert harness.listing(tmp_path) == ["elsewhere", "sales.csv"]

@@ -252,10 +252,10 @@ def test_a_plan_says_what_it_rests_on(isoform, tables, tmp_path):
 
 
 def test_refusals_are_foretold(isoform, converted, sales, tmp_path):
-    plan = isoform("plan", sales, converted, "--json").expect(0).json()
+    plan = isoform("plan", sales, converted, "--json").expect(7).json()
     assert plan["targetExists"] and "--force" in plan["refusals"][0]
     assert isoform("plan", sales, converted, "--force", "--json").expect(0).json()["refusals"] == []
-    told = isoform("plan", sales, tmp_path / "nowhere" / "out.parquet").expect(0).out
+    told = isoform("plan", sales, tmp_path / "nowhere" / "out.parquet").expect(1).out
     assert "convert would refuse" in told and "make it first" in told
     assert "none.csv" in isoform("plan", tmp_path / "none.csv", converted).expect(1).err
 
@@ -282,21 +282,37 @@ def test_the_verdict_is_foretold(isoform, sales, tmp_path):
         target = tmp_path / "out.parquet"
         plan = isoform("plan", source, target, *options, "--json").expect(0).json()
         assert (plan["verdict"], plan["refusals"]) == (verdict, [])
-        strict = isoform("plan", source, target, *options, "--strict", "--json").expect(0).json()
+        code = 0 if verdict == "EXACT" else 4
+        strict = isoform("plan", source, target, *options, "--strict", "--json").expect(code).json()
         assert [verdict in why for why in strict["refusals"]] == ([] if verdict == "EXACT" else [True])
-        done = isoform("convert", source, target, *options, "--strict")
-        assert done.code == (0 if verdict == "EXACT" else 4)
+        isoform("convert", source, target, *options, "--strict").expect(code)
         done = isoform("convert", source, target, *options, "--json", "--force").expect(0).json()
         assert done["verdict"] == verdict
         harness.remove(target)
         (tmp_path / "aside").unlink(missing_ok=True)
     told = isoform("plan", lossy, "--types", "value", "--strict", "--out-dir", tmp_path / "o", "--to", "avro")
-    assert "1 refused" in told.expect(0).out
+    assert "1 refused" in told.expect(3).out
 
 
 def test_targets_that_cannot_be_are_foretold(isoform, sales, tmp_path):
-    plan = isoform("plan", sales, "/dev/null", "--to", "csv", "--json").expect(0).json()
+    plan = isoform("plan", sales, "/dev/null", "--to", "csv", "--json").expect(7).json()
     assert "device" in plan["refusals"][0]
+    isoform("convert", sales, "/dev/null", "--to", "csv").expect(7)
+
+
+@pytest.mark.parametrize("command, code", [
+    (["{sales}", "{folder}/new.arrow"], 0), (["{sales}", "{folder}/sales.parquet"], 7), (["{sales}", "{sales}", "--force"], 2),
+    (["{sales}", "{folder}/none/x.csv"], 1), (["{sales}", "{folder}/none/x/", "--to", "csv", "--partition-by", "store"], 0),
+    (["{sales}", "{folder}/sales.parquet", "--strict", "--types", "value"], 7),
+    (["{sales}", "--out-dir", "{folder}/out", "--to", "parquet"], 0), (["{sales}", "--out-dir", "{folder}", "--to", "parquet"], 3),
+    (["{sales}", "-", "--to", "csv"], 0),
+])
+def test_a_plan_ends_with_the_exit_code_of_the_conversion(isoform, sales, converted, tmp_path, command, code):
+    words = [word.format(sales=sales, folder=tmp_path) for word in command]
+    for plan in (["plan", *words], ["convert", "--plan", *words]):
+        told = isoform(*plan).expect(code).out
+        assert ("would refuse" in told or "1 refused" in told) == (code != 0), told
+    isoform("convert", *words).expect(code)
 
 
 def test_what_refuses_bytes_is_foretold(isoform, tmp_path):
@@ -308,9 +324,9 @@ def test_what_refuses_bytes_is_foretold(isoform, tmp_path):
             (there, "--force", 7), (folder, "is a directory", 7)]
     for target, why, code in told:
         isoform("convert", source, target, "--from", "gzip").expect(code)
-        plan = isoform("plan", source, target, "--from", "gzip", "--json").expect(0).json()
+        plan = isoform("plan", source, target, "--from", "gzip", "--json").expect(code).json()
         assert [why in refusal for refusal in plan["refusals"]] == [True], (target, plan["refusals"])
-        shown = isoform("plan", source, target, "--from", "gzip").expect(0).out
+        shown = isoform("plan", source, target, "--from", "gzip").expect(code).out
         assert shown.count("would refuse") == 1 and f"convert would refuse: {plan['refusals'][0]}" in shown
     for command in ((there, "--force"), (tmp_path / "b.csv.zst",)):
         assert isoform("plan", source, *command, "--from", "gzip", "--json").expect(0).json()["refusals"] == []
@@ -531,16 +547,16 @@ def test_the_verdict_on_samples_is_foretold(isoform, tmp_path):
         target = tmp_path / f"x.{ending}"
         plan = isoform("plan", source, target, *options, "--json").expect(0).json()
         assert (plan["verdict"], plan["refusals"]) == ("BOUNDED", [])
-        plan = isoform("plan", source, target, *options, "--strict", "--json").expect(0).json()
+        plan = isoform("plan", source, target, *options, "--strict", "--json").expect(4).json()
         assert ["BOUNDED" in why and "--strict" in why for why in plan["refusals"]] == [True]
-        told = isoform("plan", source, target, *options, "--strict").expect(0).out
+        told = isoform("plan", source, target, *options, "--strict").expect(4).out
         assert "convert would refuse: the verdict would be BOUNDED" in told
         isoform("convert", source, target, *options, "--strict").expect(4)
         batch = [source, "--out-dir", tmp_path / "out", "--to", ending, *options]
-        assert "1 refused" in isoform("plan", *batch, "--strict").expect(0).out
+        assert "1 refused" in isoform("plan", *batch, "--strict").expect(3).out
         assert "1 would be converted" in isoform("plan", *batch).expect(0).out
         isoform("convert", source, target, *options).expect(0)
-        plan = isoform("plan", source, target, *options, "--json").expect(0).json()
+        plan = isoform("plan", source, target, *options, "--json").expect(7).json()
         assert plan["targetExists"] and ["--force" in why for why in plan["refusals"]] == [True]
         exact = tmp_path / {"jpg": "y.webp", "npz": "y.safetensors"}[ending]
         plan = isoform("plan", source, exact, "--strict", "--json").expect(0).json()
@@ -660,7 +676,7 @@ def test_a_key_that_cannot_be_used_is_told_before_the_work(isoform, sales, tmp_p
         told = isoform("plan", *command, env=env)
         assert "others can read the signing key" in told.out, (command, told)
         failed = isoform("convert", *command, "-v", env=env)
-        assert failed.code != 0 and "others can read the signing key" in failed.err, (command, failed)
+        assert failed.code == told.code != 0 and "others can read the signing key" in failed.err, (command, failed)
         assert "converting" not in failed.err, (command, failed)
     streamed = isoform("convert", sales, "-", "--to", "csv", "--stream", env=env)
     assert streamed.code == 1 and streamed.out == "", streamed
@@ -669,6 +685,6 @@ def test_a_key_that_cannot_be_used_is_told_before_the_work(isoform, sales, tmp_p
     # Where none can be made that is told too.
     (tmp_path / "dangling").symlink_to("none")
     env = {"ISOFORM_CONFIG_DIR": str(tmp_path / "dangling")}
-    assert f"would refuse: {tmp_path / 'dangling'}" in isoform("plan", *commands[0], env=env).expect(0).out
+    assert f"would refuse: {tmp_path / 'dangling'}" in isoform("plan", *commands[0], env=env).expect(1).out
     isoform("convert", *commands[0], env=env).expect(1)
     assert not (tmp_path / "s.parquet").exists()

@@ -219,6 +219,19 @@ def test_plan_tells_the_bits_and_writes_nothing(isoform, tmp_path):
     assert "--within" in refused.err
 
 
+def test_a_sound_that_no_fewer_bits_keep_says_why_it_is_without_loss(isoform, tmp_path):
+    source, made = tmp_path / "x.wav", tmp_path / "made.flac"
+    soundfile.write(source, tones(2), RATE, subtype="PCM_24")
+    run = isoform("--json", "convert", source, made, "--within", "snr=130").expect(0).json()
+    [note] = [note for note in run["notes"] if note.startswith("without loss, as nothing smaller that was tried keeps the budget: ")]
+    assert re.search(r"as i16 the sound.* is at SNR \d+\.\d+ dB where at least 130 dB is asked for", note), note
+    assert run["verdict"] == "EXACT" and "larger" not in note
+    made.unlink()
+    assert note in isoform("--json", "plan", source, made, "--within", "snr=130").expect(0).json()["notes"]
+    fewer = isoform("--json", "convert", source, made, "--within", "snr=50").expect(0).json()
+    assert fewer["verdict"] == "BOUNDED" and not any("without loss" in note for note in fewer["notes"])
+
+
 def test_samples_of_a_width_that_flac_does_not_tell_are_widened(isoform, tmp_path):
     values_of = np.arange(-500, 500, dtype="<i2") * 4
     source, made = tmp_path / "x.wav", tmp_path / "x.flac"

@@ -197,6 +197,17 @@ def test_arrays_are_columns(isoform, tmp_path, ending):
             assert np.array_equal(file.get_tensor(name), values), name
 
 
+def test_an_npz_loses_the_order_of_columns_and_not_their_names(isoform, tmp_path):
+    (tmp_path / "n.csv").write_text("b,a\n1,2\n3,4\n")
+    for ending, lost in [("npz", "the order of the columns"), ("npy", "the names of the columns")]:
+        source, target = tmp_path / "n.csv", tmp_path / f"n.{ending}"
+        assert f"{ending} cannot hold {lost}; leave it out with --drop metadata" in isoform("convert", source, target).expect(9).err
+        assert f"dropped: {lost}" in isoform("convert", source, target, *DROP, "--json").expect(0).json()["notes"]
+    assert {name: values.tolist() for name, values in np.load(tmp_path / "n.npz").items()} == {"a": [2, 4], "b": [1, 3]}
+    # One array of rows and columns has no names of its own.
+    isoform("convert", tmp_path / "n.csv", tmp_path / "n.npy", *DROP, "--force").expect(0)
+
+
 def test_rows_and_columns_of_one_array(isoform, tmp_path):
     values = np.arange(30_000, dtype=np.uint16).reshape(10_000, 3)
     np.save(tmp_path / "a.npy", np.asfortranarray(values))

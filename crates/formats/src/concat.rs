@@ -150,14 +150,14 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
         concat.add_source_column(name)?;
     }
     concat.append_added();
-    let notes = concat.notes();
+    let (notes, plain) = (concat.notes(), concat.told(|opened| &opened.plain));
     let set_aside = concat.members.iter_mut().map(|member| member.opened.set_aside.take());
     let set_aside = set_aside.collect::<Vec<_>>().into_iter().flatten().collect();
     let marks_found = concat.members.iter().any(|member| member.opened.marks_found);
     let table = Table::Many(Box::new(concat));
     let set_aside = crate::set_aside::joined(set_aside);
     let (advised, read_as) = (true, Map::new());
-    Ok(Opened { format, wrapping, file, notes, set_aside, read_as, advised, marks_found, table })
+    Ok(Opened { format, wrapping, file, notes, plain, set_aside, read_as, advised, marks_found, table })
 }
 
 /// What the headers of all members that have a column call it, where that is not its name; for each column.
@@ -309,11 +309,20 @@ impl Concat {
         self.append_added();
     }
 
-    /// What a person should know: what holds for all sources once, the rest with its source.
+    /// What a person should know.
     fn notes(&self) -> Vec<String> {
+        let filled = self.fills.iter().map(|fill| {
+            let (source, column, rows) = (fill.source.display(), &fill.column, counted(fill.rows, "row"));
+            format!("{source}: has no column {column:?}; it is null in {rows}")
+        });
+        self.told(|opened| &opened.notes).into_iter().chain(filled).collect()
+    }
+
+    /// What is said of the sources: what holds for all of them once, the rest with its source.
+    fn told(&self, said: impl Fn(&Opened) -> &Vec<String>) -> Vec<String> {
         let mut known: Vec<(&String, Vec<&Member>)> = Vec::new();
         for member in &self.members {
-            for note in &member.opened.notes {
+            for note in said(&member.opened) {
                 match known.iter_mut().find(|(known, _)| *known == note) {
                     Some((_, of)) => of.push(member),
                     None => known.push((note, vec![member])),
@@ -325,11 +334,7 @@ impl Concat {
             1 => format!("{}: {note}", of[0].name.display()),
             n => format!("{} and {} more: {note}", of[0].name.display(), n - 1),
         });
-        let filled = self.fills.iter().map(|fill| {
-            let (source, column, rows) = (fill.source.display(), &fill.column, counted(fill.rows, "row"));
-            format!("{source}: has no column {column:?}; it is null in {rows}")
-        });
-        told.chain(filled).collect()
+        told.collect()
     }
 
     /// A batch of a member, which begins at this row of its own, as one of the whole.

@@ -129,6 +129,8 @@ pub struct Opened {
     pub file: Arc<ObjectFile>,
     /// What a person should know of how it is read; [`Opened::all_notes`] adds what its types tell.
     pub notes: Vec<String>,
+    /// The same of what anybody would expect, for those who ask for it.
+    pub plain: Vec<String>,
     /// Bad records of text, where they were set aside and there were any.
     pub set_aside: Option<SetAside>,
     /// How its text is read, as [`Opened::read_as`] tells it.
@@ -154,13 +156,16 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
         return open_arrays(file, format, options);
     }
     let (format, wrapping) = detect(&file, options.format)?;
-    let mut notes = Vec::new();
+    let (mut notes, mut plain) = (Vec::new(), Vec::new());
     let mut aside = None;
     let mut marks_found = false;
     let table = match format {
         Format::Csv | Format::Tsv => {
             let (table, found) = open_csv(&file, format, options, &mut notes, &mut aside)?;
             marks_found = found;
+            if let Table::Csv { table, .. } = &table {
+                plain.clone_from(&table.dialect().plain);
+            }
             table
         }
         Format::JsonLines => {
@@ -177,9 +182,15 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
             Table::Binary(table)
         }
     };
+    match notes::on_encoding(&table, options.encoding) {
+        Some((note, true)) => plain.push(note),
+        Some((note, false)) => notes.push(note),
+        None => {}
+    }
     let (advised, read_as) = (true, read_as::of((format, wrapping), options, marks_found, &table));
+    let set_aside = aside;
     let opened =
-        Opened { format, wrapping, file, notes, set_aside: aside, read_as, advised, marks_found, table };
+        Opened { format, wrapping, file, notes, plain, set_aside, read_as, advised, marks_found, table };
     refuse_rows_of_nothing(opened.table())?;
     Ok(opened)
 }
@@ -194,8 +205,8 @@ fn open_arrays(file: Arc<ObjectFile>, format: SignalFormat, options: &OpenOption
     let notes = rows.notes();
     let table = Table::Binary(in_file(&file, Box::new(rows)));
     let (format, wrapping, read_as) = (Format::ArrowFile, Wrapping::Raw, Map::new());
-    let (set_aside, advised, marks_found) = (None, true, false);
-    Ok(Opened { format, wrapping, file, notes, set_aside, read_as, advised, marks_found, table })
+    let (set_aside, advised, marks_found, plain) = (None, true, false, Vec::new());
+    Ok(Opened { format, wrapping, file, notes, plain, set_aside, read_as, advised, marks_found, table })
 }
 
 /// Rows without columns hold no cells: nothing could be converted, and nothing compared.
@@ -305,10 +316,11 @@ impl Opened {
         let (format, wrapping, file, advised) = (self.format, self.wrapping, self.file.clone(), self.advised);
         let (notes, set_aside, marks_found) =
             (std::mem::take(&mut self.notes), self.set_aside.take(), self.marks_found);
+        let plain = std::mem::take(&mut self.plain);
         let read_as = Map::new();
         let passage = Passage::new(self, options).map_err(|error| error.in_file(&path))?;
         let table = Table::Through(Box::new(passage));
-        Ok(Self { format, wrapping, file, notes, set_aside, read_as, advised, marks_found, table })
+        Ok(Self { format, wrapping, file, notes, plain, set_aside, read_as, advised, marks_found, table })
     }
 
     /// Its rows.

@@ -160,6 +160,16 @@ pub struct TextFile {
     object: Arc<ObjectFile>,
     kind: TextKind,
     mark: &'static [u8],
+    not_utf8: Option<NotUtf8>,
+}
+
+/// The first byte of a text that is no part of a UTF-8 character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotUtf8 {
+    /// Its offset in the text, counted from 0.
+    pub byte: u64,
+    /// Its line, counted from 1.
+    pub line: u64,
 }
 
 /// Where the text is read.
@@ -177,6 +187,11 @@ impl TextFile {
     /// What the source was.
     pub fn kind(&self) -> TextKind {
         self.kind
+    }
+
+    /// What speaks against UTF-8, where the encoding was found by that.
+    pub fn not_utf8(&self) -> Option<NotUtf8> {
+        self.not_utf8
     }
 
     /// Path or name of the original object.
@@ -247,8 +262,8 @@ impl TextFile {
 
     /// The same text, as far as names and marks go, with `bytes` bytes in `file` in its place.
     pub(crate) fn replaced(&self, file: File, bytes: u64) -> TextFile {
-        let (object, kind, mark) = (self.object.clone(), self.kind, self.mark);
-        TextFile { body: Body::Other(file, bytes), object, kind, mark }
+        let (object, kind, mark, not_utf8) = (self.object.clone(), self.kind, self.mark, self.not_utf8);
+        TextFile { body: Body::Other(file, bytes), object, kind, mark, not_utf8 }
     }
 }
 
@@ -311,13 +326,13 @@ fn open(object: &Arc<ObjectFile>, options: SpoolOptions<'_>) -> Result<TextFile>
     if wrapping == Wrapping::Raw {
         let (encoding, mark) = transcode::choose(options.encoding, &head[..count.min(4)])?;
         let (object, kind) = (object.clone(), TextKind { wrapping, encoding });
-        let text = TextFile { body: Body::InPlace, object, kind, mark };
+        let text = TextFile { body: Body::InPlace, object, kind, mark, not_utf8: None };
         if encoding == Encoding::Utf8 {
             if options.wrapping.is_none() && options.encoding == EncodingChoice::Mark {
                 refuse_damaged(&text.object)?;
             }
             check_text_bytes(&options.limits, text.len())?;
-            if options.encoding != EncodingChoice::Guess || transcode::is_utf8(&text)? {
+            if options.encoding != EncodingChoice::Guess || transcode::not_utf8(&text)?.is_none() {
                 return Ok(text);
             }
         }
@@ -326,8 +341,10 @@ fn open(object: &Arc<ObjectFile>, options: SpoolOptions<'_>) -> Result<TextFile>
     let copying = Copying::start(object, wrapping, &options)?;
     let (encoding, mark) = copying.chosen()?;
     let (object, kind) = (object.clone(), TextKind { wrapping, encoding });
-    let text = TextFile { body: Body::Copied(copying), object, kind, mark };
-    if choice == EncodingChoice::Guess && encoding == Encoding::Utf8 && !transcode::is_utf8(&text)? {
+    let text = TextFile { body: Body::Copied(copying), object, kind, mark, not_utf8: None };
+    let guesses = choice == EncodingChoice::Guess && encoding == Encoding::Utf8;
+    let not_utf8 = if guesses { transcode::not_utf8(&text)? } else { None };
+    if not_utf8.is_some() {
         let (mut file, mut bytes) = (temporary(directory)?, 0);
         transcode::copy(&text, Encoding::Windows1252, &mut |text| {
             bytes += text.len() as u64;
@@ -336,6 +353,7 @@ fn open(object: &Arc<ObjectFile>, options: SpoolOptions<'_>) -> Result<TextFile>
         })?;
         let mut guessed = text.replaced(file, bytes);
         guessed.kind.encoding = Encoding::Windows1252;
+        guessed.not_utf8 = not_utf8;
         return Ok(guessed);
     }
     Ok(text)

@@ -84,7 +84,7 @@ pub enum Command {
     /// Convert tables, images, sounds, arrays or the wrapping of bytes, prove that the content survived, and
     /// sign a certificate
     Convert(Convert),
-    /// Show what `convert` would do, and do nothing
+    /// Show what `convert` would do, and do nothing; the exit code is the one that it would end with
     #[command(override_usage = "isoform plan [OPTIONS] <SOURCE>... <TARGET>
        isoform plan [OPTIONS] <SOURCE>... --out-dir <DIR> --to <FORMAT>")]
     #[command(mut_arg("plan", |arg| arg.hide(true)))]
@@ -237,12 +237,10 @@ pub struct Signals {
     /// Work spent on the size of an image: for PNG, TIFF and AVIF 0 to 9, JPEG 0 to 2, WebP 0 to 6
     #[arg(long, value_name = "N")]
     pub effort: Option<u8>,
-    /// What is least within the budget: size, or the time that it takes; for images time is the least effort,
-    /// and then the size
+    /// What is least within the budget: size, or the time that it takes (of images the effort, then the size)
     #[arg(long, value_name = "WHAT", default_value = "size")]
     pub minimise: Minimise,
-    /// Samples of a channel in a second, where an array that tells no rate becomes a sound; it changes the
-    /// rate of no sound
+    /// Samples of a channel in a second, for an array without a rate that becomes a sound
     #[arg(long, value_name = "HZ")]
     pub rate: Option<u32>,
     /// Bits of the whole samples of an array that becomes a sound, where these are fewer than those of their
@@ -335,7 +333,7 @@ pub struct Convert {
     /// TSV, JSON Lines, arrow-stream and Avro. A failure then ends the output early and says how much is out
     #[arg(long)]
     pub stream: bool,
-    /// Only show what would be done
+    /// Only show what would be done, and end with the exit code that it would end with
     #[arg(long)]
     pub plan: bool,
     /// Replace the target if it exists, and the files of --rejects and --certificate
@@ -464,6 +462,9 @@ pub struct Inspect {
 /// Arguments of `formats`.
 #[derive(Debug, Clone, Args)]
 pub struct Formats {
+    /// Tell of this format alone
+    #[arg(value_name = "FORMAT", conflicts_with = "graph")]
+    pub format: Option<String>,
     /// Print the graph of conversions instead, as dot (the language of Graphviz) or svg
     #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "dot")]
     pub graph: Option<Graph>,

@@ -116,6 +116,21 @@ pub enum Failure {
     Other(String),
 }
 
+/// Why something would fail, and the exit code that it would end with.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// What is told.
+    pub why: String,
+    /// The exit code.
+    pub code: u8,
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Refusal { why: failure.to_string(), code: failure.code() }
+    }
+}
+
 impl Failure {
     /// The same with another name for a file that nobody else knows.
     #[must_use]

@@ -31,6 +31,7 @@ use crate::limits::{COLUMNS_MAX, RECORD_BYTES_MAX};
 use crate::spool::ReadAt;
 use crate::words::counted;
 use crate::{Error, Place, Result};
+use names::Told;
 pub(super) use names::is_value;
 use sample::{SAMPLE_BYTES, Sample};
 pub(super) use told::is_like as is_like_told;
@@ -82,8 +83,9 @@ fn resolve<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions, proposed: Optio
     dialect.header = match options.header {
         Some(given) => given,
         None => {
-            let (header, why) = names::is_header(&first, &dialect, &sample);
-            dialect.why.push(why);
+            let Told { header, why, is_plain } = names::is_header(&first, &dialect, &sample);
+            let said = if is_plain { &mut dialect.plain } else { &mut dialect.why };
+            said.push(why);
             header
         }
     };
@@ -109,7 +111,7 @@ pub(crate) fn misleading<S: ReadAt + ?Sized>(source: &S, dialect: &Dialect) -> O
         (true, true) if found.columns() == dialect.columns() => return None,
         (true, true) => format!("--delimiter '{delimiter}'"),
     };
-    let why = found.why.join("; ");
+    let why = [found.plain, found.why].concat().join("; ");
     Some(format!(
         "programs that guess how this text is laid out may be wrong ({why}); to read it, give {said}"
     ))
@@ -130,6 +132,7 @@ fn sample_dialect(options: &CsvOptions, proposed: Option<u8>, start: u64, sample
         data_start: start,
         ragged: options.ragged,
         why: Vec::new(),
+        plain: Vec::new(),
         also_fits: Vec::new(),
         above: None,
     };
@@ -303,7 +306,9 @@ fn choose_delimiter(dialect: &mut Dialect, sample: &Sample, proposed: Option<u8>
             let others: Vec<String> = dialect.also_fits.iter().map(|&byte| shown(byte)).collect();
             why += &format!("; {} would fit as well", others.join(" and "));
         }
-        dialect.why.push(why);
+        let is_plain = dialect.also_fits.is_empty() && best.delimiter == proposed.unwrap_or(CANDIDATES[0]);
+        let said = if is_plain { &mut dialect.plain } else { &mut dialect.why };
+        said.push(why);
         return Vec::new();
     }
     let near = fits.iter().rev().filter(|fit| fit.tenths() >= 9).max_by_key(|fit| fit.tenths());

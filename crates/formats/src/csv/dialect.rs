@@ -84,6 +84,8 @@ pub struct Dialect {
     pub ragged: Ragged,
     /// Why it was resolved so: one sentence for each thing that was not given.
     pub why: Vec<String>,
+    /// The same of what is as its name and its records tell anybody.
+    pub plain: Vec<String>,
     /// Other delimiters that fit the sample as well; not empty means that the choice was a default.
     pub also_fits: Vec<u8>,
     /// What stands above the table, if its first records look like that.

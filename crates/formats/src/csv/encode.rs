@@ -57,6 +57,7 @@ impl CsvFormat {
             data_start,
             ragged: Ragged::Refuse,
             why: Vec::new(),
+            plain: Vec::new(),
             also_fits: Vec::new(),
             above: None,
         }

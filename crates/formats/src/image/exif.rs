@@ -12,6 +12,7 @@ mod density;
 use std::borrow::Cow;
 
 use super::attributes::EXIF;
+use super::png::TIME;
 use super::tiff::attributes as of_tiff;
 use super::tiff::directory::{self, Directory, Entry};
 use super::{Image, ImageFormat};
@@ -130,8 +131,8 @@ pub struct Rehoused {
     /// What of its Exif data has no place there, for people to read.
     pub homeless: Vec<String>,
     /// How its Exif data tell its density, where they tell it but nearly so, or what it said of that and is
-    /// taken for true anyway.
-    pub near: Option<String>,
+    /// taken for true anyway; and the time of its last change, which is that of the target.
+    pub near: Vec<String>,
 }
 
 /// The image with what Exif says of it where `format` has it, densities included.
@@ -142,7 +143,20 @@ pub fn rehoused(image: Image, format: ImageFormat) -> Rehoused {
         _ => density::rehoused(image, format),
     };
     let (image, square) = density::without_square(image, format);
-    Rehoused { image, homeless, near: near.or(square) }
+    let (image, changed) = without_time(image, format);
+    Rehoused { image, homeless, near: near.or(square).into_iter().chain(changed).collect() }
+}
+
+/// The image without the time of its last change where `format` has no place for it. PNG has that of the file
+/// and not of the picture (section 11.3.4), and a conversion makes another file.
+fn without_time(mut image: Image, format: ImageFormat) -> (Image, Option<String>) {
+    match image.attribute(TIME).is_some_and(|value| !format.holds(TIME, value)) {
+        true => {
+            image.attributes.retain(|(key, _)| key != TIME);
+            (image, Some(format!("the time of its last change, {TIME}")))
+        }
+        false => (image, None),
+    }
 }
 
 /// The same with the density as it is, as it was before densities went into Exif data and out of them.
@@ -151,7 +165,7 @@ pub fn rehoused_but_density(image: Image, format: ImageFormat) -> Rehoused {
         ImageFormat::Tiff => into_tiff(image),
         _ => (out_of_tiff(image, format), Vec::new()),
     };
-    Rehoused { image, homeless, near: None }
+    Rehoused { image, homeless, near: Vec::new() }
 }
 
 /// Makes attributes of what the first directory of an Exif block says, unless the image says it already.

@@ -21,6 +21,9 @@ const INTERNATIONAL: &str = "png:iTXt:";
 /// The keyword under which PNG holds an XMP packet.
 const XMP_KEYWORD: &str = "XML:com.adobe.xmp";
 
+/// The key of the time of the last change.
+pub(super) const TIME: &str = "png:tIME";
+
 /// Chunks that say how colours are meant and when they were changed. They stay true when the image is written
 /// in another way.
 const KEPT: [&[u8; 4]; 7] = [b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"tIME"];

@@ -1,7 +1,9 @@
 //! Provides what is said of how columns are read that a person may not expect.
 
-use super::{Opened, Why};
+use super::{Opened, Table, Why};
 use crate::jsonl::JsonText;
+use crate::limits::CHUNK_ROWS;
+use crate::spool::{Encoding, EncodingChoice, TextFile};
 use crate::text::{Mark, why_grouped};
 use crate::typings::Typings;
 use crate::words::counted;
@@ -55,6 +57,39 @@ const AS_JSON: [(JsonText, &str); 4] = [
     (JsonText::Keys, "objects of more than 4,096 keys, kept as JSON text"),
     (JsonText::Empty, "objects of which all are empty, kept as JSON text"),
 ];
+
+impl Opened {
+    /// Columns that are text by few fields or for want of a choice: their names, with what keeps each from
+    /// another type. Of a text of which only a sample was looked at, its first chunk was seen whole, and of a
+    /// record after that it is not known whether it is the first.
+    pub fn missed(&self) -> Vec<(String, String)> {
+        let seen = if self.can_retype() { CHUNK_ROWS } else { u64::MAX };
+        let fields = self.table().schema().fields().iter().zip(self.why());
+        let missed = fields.filter_map(|(field, why)| Some((field.name().clone(), why, why.missed?)));
+        missed
+            .map(|(name, why, row)| match row < seen {
+                true => (name, why.said.clone()),
+                false => (name, format!("a record after the first {CHUNK_ROWS} is unlike those before it")),
+            })
+            .collect()
+    }
+}
+
+/// To which encoding a text came that was to be found out, and by what; and whether that is the usual one.
+pub(super) fn on_encoding(table: &Table, choice: EncodingChoice) -> Option<(String, bool)> {
+    let text: &TextFile = match table {
+        Table::Csv { table, .. } => table.text(),
+        Table::Json { table, .. } | Table::Certified { table, .. } => table.text(),
+        Table::Binary(_) | Table::Many(_) | Table::Through(_) => return None,
+    };
+    let encoding = text.kind().encoding;
+    let (why, is_usual) = match (text.not_utf8(), encoding) {
+        (Some(found), _) => (format!("byte {}, in line {}, is no UTF-8", found.byte, found.line), false),
+        (None, Encoding::Utf8) => ("all of the text is".to_owned(), true),
+        (None, _) => ("its byte order mark says so".to_owned(), true),
+    };
+    (choice == EncodingChoice::Guess).then(|| (format!("encoding {}: {why}", encoding.name()), is_usual))
+}
 
 /// Columns that a note names.
 const NAMED_MAX: usize = 5;

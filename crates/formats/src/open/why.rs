@@ -18,6 +18,8 @@ pub struct Why {
     pub grouped: Option<Mark>,
     /// Why values of it are kept as JSON text, where some are.
     pub as_json: Vec<JsonText>,
+    /// Where it is text by few fields or for want of a choice: the row that keeps it from another type.
+    pub missed: Option<u64>,
 }
 
 impl From<String> for Why {
@@ -40,9 +42,11 @@ pub(crate) fn resolve(profiles: &[Profile]) -> Found {
     let thousands = Thousands::of(profiles, &found);
     let is_open = thousands.are_open(profiles, &found);
     let resolved = profiles.iter().zip(found).map(|(profile, found)| {
-        let Resolved { typing, why, lost, unfit, grouped } = profile.unless_grouped(found, thousands);
+        let found = profile.unless_grouped(found, thousands);
+        let missed = profile.missed(&found);
+        let Resolved { typing, why, lost, unfit, grouped } = found;
         let is_alone = unfit.as_ref().is_some_and(|unfit| profile.is_unfit_alone(unfit));
-        (typing, Why { said: why, lost, unfit, is_alone, grouped, as_json: Vec::new() })
+        (typing, Why { said: why, lost, unfit, is_alone, grouped, as_json: Vec::new(), missed })
     });
     let (typings, why) = resolved.unzip();
     Found { typings, why, is_open }

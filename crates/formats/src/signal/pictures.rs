@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use coherence::sample::SampleType;
 use coherence::signal::Array;
 
+use super::SignalFormat;
 use super::arrays::{Arrays, Part, Samples};
 use super::columns::COLUMNS;
 use crate::error::{Error, Place, Result};
@@ -159,10 +160,13 @@ pub fn to_image(arrays: &Arrays, bytes_max: u64) -> Result<Image> {
     })
 }
 
-/// What an attribute of arrays is, for a person, where an image or a table has it.
-pub fn in_words(key: &str) -> String {
+/// What a container loses with an attribute of these arrays, for a person, where an image or a table has it.
+pub fn in_words(key: &str, to: SignalFormat, arrays: &[Array]) -> String {
+    // Where each column is an array, its name is the array's.
+    let named = to == SignalFormat::Npz && arrays.iter().all(|array| array.shape.len() == 1);
     match key.strip_prefix(PREFIX) {
         Some(key) => attributes::in_words(key),
+        None if key == COLUMNS && named => "the order of the columns".to_owned(),
         None if key == COLUMNS => "the names of the columns".to_owned(),
         None => key.to_owned(),
     }

@@ -87,7 +87,7 @@ pub fn plan_beside(
     let dropped: Vec<String> = lost.iter().map(|index| signature.attributes[*index].0.clone()).collect();
     let mut obstacles = Vec::new();
     if !dropped.is_empty() && !drop {
-        let words: Vec<String> = dropped.iter().map(|key| in_words(key)).collect();
+        let words: Vec<String> = dropped.iter().map(|key| in_words(key, to, &signature.arrays)).collect();
         let what = format!("{} cannot hold {}", to.name(), words.join(", "));
         obstacles.push(Obstacle { what, hint: "leave it out with --drop metadata".to_owned() });
     }

@@ -223,7 +223,7 @@ fn attributes(file: &ObjectFile, chunks: &[Chunk], found: &mut Found) -> Result<
             // The version of AIFF-C, and room for later.
             b"FVER" | b"FLLR" | b"JUNK" | b"PAD " => continue,
             b"PEAK" => {
-                found.ignored.push("the chunk \"PEAK\", which tells the greatest samples".into());
+                found.ignored.push(tags::PEAK.into());
                 continue;
             }
             b"NAME" => Some("TITLE"),

@@ -23,6 +23,8 @@ pub(crate) const ID3: &str = "id3:";
 pub const RATE: &str = "sound.rate";
 /// A picture, as the `PICTURE` block of a FLAC describes it.
 pub(crate) const PICTURE: &str = "picture";
+/// What is said of a chunk that follows from the samples, as float sounds of libsndfile have it.
+pub(crate) const PEAK: &str = "the chunk \"PEAK\", which tells the greatest samples";
 /// Before what only FLAC holds: a cue sheet, or the identifier of an application.
 pub(crate) const FLAC: &str = "flac:";
 

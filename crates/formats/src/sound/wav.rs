@@ -194,6 +194,10 @@ fn attributes(file: &ObjectFile, chunks: &[Chunk], found: &mut Found) -> Result<
             b"fmt " | b"data" | b"ds64" => continue,
             // Room for later, and a count of samples that the chunk of samples tells as well.
             b"JUNK" | b"PAD " | b"FLLR" | b"fact" => continue,
+            b"PEAK" => {
+                found.ignored.push(tags::PEAK.into());
+                continue;
+            }
             _ => {}
         }
         let value = tags::chunk(file, chunk.from..chunk.to)?;

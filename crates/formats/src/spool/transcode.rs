@@ -3,7 +3,7 @@
 
 use encoding_rs::{Decoder, DecoderResult};
 
-use super::{EncodingChoice, READ_BYTES, TextFile};
+use super::{EncodingChoice, NotUtf8, READ_BYTES, TextFile};
 use crate::{Error, Place, Result};
 
 /// A character encoding of text.
@@ -98,18 +98,23 @@ fn refuse_other_mark(given: Encoding, head: &[u8]) -> Result<()> {
     }
 }
 
-/// Whether the whole text is valid UTF-8.
-pub(super) fn is_utf8(text: &TextFile) -> Result<bool> {
+/// The first byte of the text that is not valid UTF-8.
+pub(super) fn not_utf8(text: &TextFile) -> Result<Option<NotUtf8>> {
     let mut check = Utf8Check::default();
     let mut block = vec![0; READ_BYTES];
-    let mut offset = 0;
+    let (mut offset, mut line) = (0, 1);
+    let lines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count() as u64;
     loop {
         let count = text.read_at(offset, &mut block)?;
-        if count == 0 {
-            return Ok(check.finish().is_ok());
-        }
-        if check.feed(&block[..count]).is_err() {
-            return Ok(false);
+        let found = if count == 0 { check.finish() } else { check.feed(&block[..count]) };
+        match found {
+            // Behind a character that is begun at the end of a block no line ends in it.
+            Err(byte) => {
+                let before = usize::try_from(byte.saturating_sub(offset)).unwrap_or(count).min(count);
+                return Ok(Some(NotUtf8 { byte, line: line + lines(&block[..before]) }));
+            }
+            Ok(()) if count == 0 => return Ok(None),
+            Ok(()) => line += lines(&block[..count]),
         }
         offset += count as u64;
     }

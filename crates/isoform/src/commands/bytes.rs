@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::batch::Told;
 use super::convert::stages;
-use super::plan::{estimate, estimate_lines};
+use super::plan::{code, estimate, estimate_lines, reasons, refusal_lines};
 use super::sources::{Source, Sources, paths};
 use super::{hidden, options};
 use crate::cli::{Compare, Convert, Inspect, Output, Reading};
@@ -251,7 +251,7 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
         "source": object(&job.source, from, plan.size),
         "target": { "path": job.target.to_string_lossy(), "mediaType": to.media_type() },
         "targetExists": plan.exists,
-        "refusals": refusals,
+        "refusals": reasons(&refusals),
         "contentBytes": plan.content_bytes,
         "members": plan.members,
         "compression": job.to.text(),
@@ -270,9 +270,9 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
     ];
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
+    lines.extend(refusal_lines(&refusals));
     report::result(output, &document, &lines);
-    Ok(DONE)
+    Ok(code(&refusals))
 }
 
 /// Whether objects are looked at as bytes: because --from says so, or because not all of them are tables.
@@ -319,7 +319,10 @@ pub fn compare(args: &Compare, output: &Output) -> Result<u8> {
         "firstDiffering": first,
         "signature": found.signature.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
-    let mut lines = vec![format!("{} ↔ {}", args.left.display(), args.right.display())];
+    let mut lines = vec![
+        format!("{} ↔ {}", args.left.display(), args.right.display()),
+        "  compared as bytes, without what wraps them".to_owned(),
+    ];
     if found.is_equal() {
         lines.push(format!("  equal: {} of content, d = 0", counted(cells, "byte")));
     }

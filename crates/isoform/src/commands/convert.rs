@@ -20,7 +20,7 @@ use super::kind::Kind;
 use super::partitions::Told;
 use super::sources::{Source, Sources};
 use super::{
-    batch, bytes, cascade, certified, image, options, partitions, signal, sources, stream, types_file,
+    batch, bytes, cascade, certified, image, missed, options, partitions, signal, sources, stream, types_file,
 };
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
@@ -299,6 +299,8 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
         "parts": { "total": outcome.parts.0, "reused": outcome.parts.1 },
     });
     let mut document = report::conversion(&outcome.done, begin, besides);
+    let notes = outcome.plain.iter().chain(&outcome.done.notes).cloned();
+    document["notes"] = json!(notes.chain(missed::note(&outcome.missed)).collect::<Vec<_>>());
     if !job.chain.is_empty() {
         document["chain"] = json!(cascade::steps(&job.chain, "exact"));
     }
@@ -307,12 +309,13 @@ pub fn document(job: &Job, outcome: &Outcome) -> serde_json::Value {
 
 /// The same as one of many.
 pub fn told(job: &Job, outcome: &Outcome) -> batch::Told {
+    let words = outcome.done.notes.iter().map(|note| batch::short(note));
     batch::Told {
         verdict: outcome.done.verdict.name(),
         rows: Some(outcome.rows),
         sizes: outcome.done.sizes,
         document: document(job, outcome),
-        words: outcome.done.notes.clone(),
+        words: words.map(str::to_owned).chain(missed::names(&outcome.missed)).collect(),
     }
 }
 
@@ -361,5 +364,6 @@ pub fn lines(job: &Job, outcome: &Outcome, (target, kept): (&Path, Kept<'_>)) ->
         lines.push(format!("  column {name:?} as {ty} does not give back its text{why}"));
     }
     lines.extend(report::notes(&outcome.done));
+    lines.extend(missed::note(&outcome.missed).map(report::note));
     lines
 }

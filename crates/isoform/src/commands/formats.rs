@@ -5,11 +5,12 @@ use ::formats::carry::{Support, names_told, support_of, takes_nul, types};
 use ::formats::media::{Codec, MediaType, catalog, dot, edges, svg};
 use ::formats::registry::{FORMATS, Format};
 use ::formats::signal::Encoding;
+use ::formats::words::near;
 use coherence::sample::SampleType;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Formats, Graph, Output};
-use crate::failure::{DONE, Result};
+use crate::failure::{DONE, Failure, Result};
 use crate::report;
 
 /// Lists the formats, what can become what, and the types that a format holds under another one. All of it
@@ -18,61 +19,97 @@ pub fn run(args: &Formats, output: &Output) -> Result<u8> {
     if let Some(graph) = args.graph {
         return self::graph(graph, output);
     }
-    let mut documents = Vec::new();
+    let only = args.format.as_deref().map(meant).transpose()?;
+    let is_meant = |name: &str| only.is_none_or(|only| only == name);
     let mut lines = Vec::new();
-    for media in catalog().types() {
-        let Codec::Table(format) = media.codec else { continue };
-        let held = held(format)?;
-        let endings = endings(media);
-        let wrapped = if format.is_text() { " (also wrapped, as in .gz)" } else { "" };
-        lines.push(format!("{:13} {:38} {endings}{wrapped}", media.name, media.media_type));
-        for (ty, how) in held.iter().filter(|(_, how)| !["text", "direct"].contains(&how.as_str())) {
-            lines.push(format!("{:13}   {ty}: {how}", ""));
+    let heads = |lines: &mut Vec<String>, text: &[&str]| {
+        if only.is_none() {
+            lines.extend(text.iter().map(|line| (*line).to_owned()));
         }
-        let (names, nul) = (names_told(format.name())?, takes_nul(format.name())?);
-        lines.push(format!("{:13}   names of columns: {names}", ""));
-        if !nul {
-            lines.push(format!("{:13}   text with a NUL: refused; write another format", ""));
-        }
-        let types: Map<String, Value> =
-            held.into_iter().map(|(ty, how)| (ty.to_owned(), how.into())).collect();
-        documents.push(json!({
-            "name": media.name,
-            "mediaType": media.media_type,
-            "endings": media.endings,
-            "wrappings": if format.is_text() { vec!["gz", "zst"] } else { Vec::new() },
-            "types": types,
-            "names": names,
-            "nul": nul,
-        }));
-    }
-    lines.push(String::new());
-    lines.push(
-        "Each converts to each. From text: exact and reversible, where every column's text can be".into(),
-    );
-    lines.push(
-        "given back. From the others: exact. Refused are only types and names that are said to be.".into(),
-    );
-    lines.push(String::new());
-    lines.push("Bytes, of which only the wrapping changes; each converts to each, exactly:".into());
-    let wrappings = CODECS.into_iter().map(|codec| wrapping(codec, &mut lines)).collect::<Vec<_>>();
-    lines.push(String::new());
-    lines.push("Arrays and sounds; each converts to each, exactly, or into narrower samples within a".into());
-    lines
-        .push("budget; what is coded with loss is never exact, and is written within a budget alone:".into());
-    let types = catalog().types().iter();
+    };
+    let types = catalog().types().iter().filter(|media| is_meant(&media.name));
+    let tables = types.clone().filter_map(|media| table(media, &mut lines).transpose());
+    let tables = tables.collect::<Result<Vec<_>>>()?;
+    heads(&mut lines, &TABLES);
+    let codecs = CODECS.into_iter().filter(|codec| is_meant(&codec.media().name));
+    let wrappings = codecs.map(|codec| wrapping(codec, &mut lines)).collect::<Vec<_>>();
+    heads(&mut lines, &ARRAYS);
     let arrays = types.clone().filter_map(|media| container(media, &mut lines)).collect::<Vec<_>>();
-    lines.push(String::new());
-    lines.push("Images; each converts to each, exactly where both can be, or within a budget:".into());
+    heads(&mut lines, &IMAGES);
     let images = types.filter_map(|media| image(media, &mut lines)).collect::<Vec<_>>();
-    let pairs = FORMATS.iter().flat_map(|from| FORMATS.iter().map(move |to| pair(*from, *to)));
-    let pairs = pairs.collect::<Vec<_>>();
+    let pairs = FORMATS.iter().flat_map(|from| FORMATS.iter().map(move |to| (*from, *to)));
+    let pairs = pairs.filter(|(from, to)| is_meant(from.name()) || is_meant(to.name()));
     let document = json!({
-        "schema": "isoform.formats/v1", "formats": documents, "wrappings": wrappings,
-        "arrays": arrays, "images": images, "pairs": pairs,
+        "schema": "isoform.formats/v1", "formats": tables, "wrappings": wrappings,
+        "arrays": arrays, "images": images, "pairs": pairs.map(pair).collect::<Vec<_>>(),
     });
     report::result(output, &document, &lines);
     Ok(DONE)
+}
+
+/// What stands between the tables and the wrappings.
+const TABLES: [&str; 5] = [
+    "",
+    "Each converts to each. From text: exact and reversible, where every column's text can be",
+    "given back. From the others: exact. Refused are only types and names that are said to be.",
+    "",
+    "Bytes, of which only the wrapping changes; each converts to each, exactly:",
+];
+
+/// What stands before the containers of arrays.
+const ARRAYS: [&str; 3] = [
+    "",
+    "Arrays and sounds; each converts to each, exactly, or into narrower samples within a",
+    "budget; what is coded with loss is never exact, and is written within a budget alone:",
+];
+
+/// What stands before the images.
+const IMAGES: [&str; 2] =
+    ["", "Images; each converts to each, exactly where both can be, or within a budget:"];
+
+/// The name of the one format that was asked for.
+fn meant(name: &str) -> Result<&'static str> {
+    let all: Vec<&str> = catalog().types().iter().map(|media| media.name.as_str()).collect();
+    let found = catalog().named(name).map(|media| media.name.as_str());
+    found.ok_or_else(|| {
+        let next = match near(name, &all) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("the formats are {}", all.join(", ")),
+        };
+        Failure::Usage(format!("{name:?} is no format; {next}"))
+    })
+}
+
+/// A format of tables, as a document and as lines.
+fn table(media: &MediaType, lines: &mut Vec<String>) -> Result<Option<Value>> {
+    let Codec::Table(format) = media.codec else { return Ok(None) };
+    let held = held(format)?;
+    let endings = endings(media);
+    let packed = CODECS.into_iter().filter(|codec| format.is_text() && *codec != Wrapping::Raw);
+    let packed: Vec<&str> = packed.filter_map(|codec| codec.endings().first().map(String::as_str)).collect();
+    let wrapped = match packed.is_empty() {
+        true => String::new(),
+        false => format!("  (also in .{})", packed.join(" .")),
+    };
+    lines.push(format!("{:13} {:38} {endings}{wrapped}", media.name, media.media_type));
+    for (ty, how) in held.iter().filter(|(_, how)| !["text", "direct"].contains(&how.as_str())) {
+        lines.push(format!("{:13}   {ty}: {how}", ""));
+    }
+    let (names, nul) = (names_told(format.name())?, takes_nul(format.name())?);
+    lines.push(format!("{:13}   names of columns: {names}", ""));
+    if !nul {
+        lines.push(format!("{:13}   text with a NUL: refused; write another format", ""));
+    }
+    let types: Map<String, Value> = held.into_iter().map(|(ty, how)| (ty.to_owned(), how.into())).collect();
+    Ok(Some(json!({
+        "name": media.name,
+        "mediaType": media.media_type,
+        "endings": media.endings,
+        "wrappings": packed,
+        "types": types,
+        "names": names,
+        "nul": nul,
+    })))
 }
 
 /// Prints the graph of conversions.
@@ -186,7 +223,7 @@ fn image(media: &MediaType, lines: &mut Vec<String>) -> Option<Value> {
     }))
 }
 
-fn pair(from: Format, to: Format) -> Value {
+fn pair((from, to): (Format, Format)) -> Value {
     let class = if from.is_text() { "exact and reversible" } else { "exact" };
     json!({ "from": from.name(), "to": to.name(), "class": class })
 }

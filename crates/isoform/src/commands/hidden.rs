@@ -15,6 +15,14 @@ use super::image;
 use crate::failure::{Failure, Result};
 use crate::local::standard::is_plain_file;
 
+/// Endings of formats that are neither read nor written, in which nobody expects another one.
+const FOREIGN: [&str; 44] = [
+    "json", "geojson", "xml", "html", "htm", "yaml", "yml", "toml", "xls", "xlsx", "xlsb", "ods", "orc",
+    "sqlite", "sqlite3", "duckdb", "h5", "hdf5", "nc", "mat", "pkl", "pickle", "pt", "pth", "onnx", "rds",
+    "dta", "sav", "pdf", "docx", "pptx", "svg", "heic", "heif", "psd", "jp2", "exr", "m4a", "aac", "wma",
+    "mp4", "mkv", "zip", "7z",
+];
+
 /// Refuses to pack a source under a name that without its wrapping tells another format. What has no format
 /// that names or bytes tell may be called anything.
 ///
@@ -22,7 +30,7 @@ use crate::local::standard::is_plain_file;
 /// That it is refused, with the conversions to make instead; a source that cannot be read.
 pub fn refuse(source: &Path, target: &Path) -> Result<()> {
     let inside = names::unwrapped(target);
-    let Some(asked) = of_name(&inside) else { return Ok(()) };
+    let Some(asked) = of_name(&inside) else { return refuse_foreign(source, &inside, target) };
     let told = of_source(source)?;
     let Some(from) = told.first().filter(|_| !told.contains(&asked)) else { return Ok(()) };
     let steps = steps(source, *from, &inside, target);
@@ -34,6 +42,32 @@ pub fn refuse(source: &Path, target: &Path) -> Result<()> {
         asked.name(),
         from.name(),
         steps.join(", then ")
+    )))
+}
+
+/// Refuses to pack a source of a known format under the name of one that is not written.
+fn refuse_foreign(source: &Path, inside: &Path, target: &Path) -> Result<()> {
+    let ending = inside.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let told = if FOREIGN.contains(&&*ending) { of_source(source)? } else { Vec::new() };
+    let Some(from) = told.first() else { return Ok(()) };
+    let codec = names::of_target(target);
+    let named = |ending: &str| {
+        let wrapping = codec.endings().first().map_or(String::new(), |wrapping| format!(".{wrapping}"));
+        argument(&inside.with_extension(format!("{ending}{wrapping}")))
+    };
+    let lines = match (ending.as_str(), from) {
+        ("json" | "geojson", Codec::Table(format)) if *format != Format::JsonLines => {
+            format!(", or {} for a record in each line", named("jsonl"))
+        }
+        _ => String::new(),
+    };
+    Err(Failure::Usage(format!(
+        "{}: the name tells {ending} inside its wrapping, which is not written, and the source is {}, whose \
+         bytes would be packed as they are; name it {}{lines}, or add --to {} to have them under this name",
+        target.display(),
+        from.name(),
+        named(from.media().endings.first().map_or("", String::as_str)),
+        codec.name()
     )))
 }
 
@@ -106,6 +140,27 @@ mod tests {
         );
         assert!(said("a.csv", b"a\n1\n", "b.npy.gz").is_some());
         assert!(said("a", PNG, "b.jpg.br").is_some());
+    }
+
+    #[test]
+    fn names_of_formats_that_are_not_written_hide_no_known_one() {
+        let told = said("a.csv", b"a\n1\n", "s.json.gz").unwrap();
+        assert!(
+            told.contains("s.json.gz: the name tells json inside its wrapping, which is not written"),
+            "{told}"
+        );
+        assert!(
+            told.contains("the source is csv") && told.contains("name it s.csv.gz, or s.jsonl.gz for"),
+            "{told}"
+        );
+        assert!(told.ends_with("or add --to gzip to have them under this name"), "{told}");
+        let told = said("a.csv.gz", b"\x1f\x8b", "s.xlsx.zst").unwrap();
+        assert!(told.contains("name it s.csv.zst, or add --to zstd"), "{told}");
+        let told = said("a.png", PNG, "s.pdf.br").unwrap();
+        assert!(told.contains("name it s.png.br, or add --to brotli"), "{told}");
+        for target in ["a.json.gz", "b.json.xz"] {
+            assert_eq!(said("a.json", b"{}\n", target), None, "{target}");
+        }
     }
 
     #[test]

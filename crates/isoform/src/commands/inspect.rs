@@ -16,7 +16,7 @@ use ::formats::typings::Typings;
 use ::formats::words::{argument, counted};
 use serde_json::{Value, json};
 
-use super::{attributes, bytes, certified, image, options, signal, sources, types_file};
+use super::{attributes, bytes, certified, image, missed, options, signal, sources, types_file};
 use crate::cli::{Inspect, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::memory::{parse_size, readers_of_table};
@@ -162,12 +162,14 @@ fn table(
     );
     let entries = told(table.schema());
     let metadata = entries.iter().map(|(key, value)| attributes::document(key, value.as_bytes()));
+    let notes = opened.plain.iter().cloned().chain(opened.all_notes());
+    let notes: Vec<String> = notes.chain(missed::note(&opened.missed())).collect();
     let more = json!({
         "rows": table.rows(),
         "parts": parts,
         "columns": columns.collect::<Vec<_>>(),
         "metadata": metadata.collect::<Vec<_>>(),
-        "notes": opened.all_notes(),
+        "notes": notes,
     });
     let (rows, columns) = (counted(table.rows(), "row"), counted(schema.columns(), "column"));
     let summary = format!("{rows}, {columns}, {}", counted(parts, "part"));
@@ -185,7 +187,7 @@ fn table(
         let line = attributes::line(key, value.as_bytes());
         format!("  metadata {}", line.trim_start())
     }));
-    lines.extend(opened.all_notes().iter().map(|note| format!("  note: {note}")));
+    lines.extend(notes.iter().map(report::note));
     report::result(output, &document, &lines);
     Ok(DONE)
 }

@@ -14,6 +14,7 @@ mod image;
 mod inspect;
 mod key;
 mod kind;
+mod missed;
 mod options;
 mod pages;
 mod partitions;

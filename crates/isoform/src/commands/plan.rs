@@ -17,7 +17,7 @@ use super::sources::Sources;
 use super::{batch, bytes, cascade, certified, image, signal, sources, stream};
 use crate::cli::{Convert, Output};
 use crate::config::placed;
-use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::failure::{DONE, Failure, Refusal, Result, SOME_FAILED};
 use crate::local;
 use crate::local::bytes::BytesPlan;
 use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
@@ -60,7 +60,22 @@ fn table_plan(job: Job, args: &Convert, output: &Output) -> Result<u8> {
     let plan = local::plan(&job, &progress)?;
     progress.finish();
     report::result(output, &document(&job, &plan), &lines(&job, &plan));
-    Ok(DONE)
+    Ok(code(&plan.refusals))
+}
+
+/// The exit code of a plan: the one that the conversion would end with.
+pub fn code(refusals: &[Refusal]) -> u8 {
+    refusals.first().map_or(DONE, |refusal| refusal.code)
+}
+
+/// Why a conversion would be refused, as a document lists it.
+pub fn reasons(refusals: &[Refusal]) -> Vec<&str> {
+    refusals.iter().map(|refusal| refusal.why.as_str()).collect()
+}
+
+/// The same in lines.
+pub fn refusal_lines(refusals: &[Refusal]) -> impl Iterator<Item = String> {
+    refusals.iter().map(|refusal| format!("  convert would refuse: {}", refusal.why))
 }
 
 fn document(job: &Job, plan: &Plan) -> Value {
@@ -75,7 +90,7 @@ fn document(job: &Job, plan: &Plan) -> Value {
         "target": { "path": job.target.to_string_lossy(), "mediaType": plan.media_types.1 },
         "targetExists": plan.exists,
         "verdict": plan.verdict.name(),
-        "refusals": plan.refusals,
+        "refusals": reasons(&plan.refusals),
         "rows": plan.rows,
         "columns": columns.collect::<Vec<_>>(),
         "partitions": plan.partitions.as_ref().map(Vec::len),
@@ -157,7 +172,7 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
     lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    lines.extend(plan.refusals.iter().map(|why| format!("  convert would refuse: {why}")));
+    lines.extend(refusal_lines(&plan.refusals));
     lines
 }
 
@@ -187,7 +202,7 @@ enum Prospect {
     ConvertImage(&'static str),
     ConvertSignal(&'static str, Box<Estimate>),
     Skip,
-    Refuse(String),
+    Refuse(Refusal),
     Fail(Failure),
 }
 
@@ -216,8 +231,17 @@ impl Prospect {
             Prospect::ConvertImage(how) | Prospect::ConvertSignal(how, _) => (*how).into(),
             Prospect::ConvertBytes(_) => "the bytes are kept as they are".into(),
             Prospect::Skip => "done already, and still verified".into(),
-            Prospect::Refuse(why) => why.clone(),
+            Prospect::Refuse(refusal) => refusal.why.clone(),
             Prospect::Fail(failure) => failure.to_string(),
+        }
+    }
+
+    /// The exit code of a conversion of it alone, where it would not be made.
+    fn code(&self) -> Option<u8> {
+        match self {
+            Prospect::Refuse(refusal) => Some(refusal.code),
+            Prospect::Fail(failure) => Some(failure.code()),
+            _ => None,
         }
     }
 
@@ -243,14 +267,19 @@ fn each(args: &Convert, output: &Output) -> Result<u8> {
     let batch = batch::batch(args)?;
     let args = &batch::checked(args);
     let progress = Progress::new(output)?;
-    let items = match super::album::of(args, &batch)? {
-        Some(album) => album::items(&album, &progress)?,
+    let album = super::album::of(args, &batch)?;
+    let items = match &album {
+        Some(album) => album::items(album, &progress)?,
         None => apart(args, &batch, &progress)?,
     };
     progress.finish();
     report::result(output, &batch_document(&batch, &items), &table(&batch, &items));
-    let failed = items.iter().any(|item| matches!(item.prospect, Prospect::Fail(_)));
-    Ok(if failed { SOME_FAILED } else { DONE })
+    Ok(match items.iter().find_map(|item| item.prospect.code()) {
+        None => DONE,
+        // An album is converted whole or not at all.
+        Some(code) if album.is_some() => code,
+        Some(_) => SOME_FAILED,
+    })
 }
 
 /// What would become of each source by itself.
@@ -282,13 +311,13 @@ fn prospect(
             kind.replacing(replace)
         }
         Err(failure @ (Failure::Stale(..) | Failure::NoCertificate(_))) => {
-            return Ok(Prospect::Refuse(failure.to_string()));
+            return Ok(Prospect::Refuse(failure.into()));
         }
         Err(failure) => return Err(failure),
     };
     let sources = refuse_other_sources(target, args.force, &[source.to_owned()], None);
     if let Err(failure) = keys::refuse_unusable().and(sources) {
-        return Ok(Prospect::Refuse(failure.to_string()));
+        return Ok(Prospect::Refuse(failure.into()));
     }
     match kind {
         Kind::Bytes(job) => Ok(Prospect::ConvertBytes(Box::new(local::bytes::plan(&job, progress)?))),
@@ -328,7 +357,7 @@ fn image_prospect(job: &ImageJob, measured: bool, progress: &Progress) -> Result
 fn strictly(verdict: Verdict, strict: bool, would: Prospect) -> Prospect {
     match accepted(verdict, strict) {
         Ok(()) => would,
-        Err(failure) => Prospect::Refuse(failure.to_string()),
+        Err(failure) => Prospect::Refuse(failure.into()),
     }
 }
 
@@ -340,16 +369,12 @@ fn batch_document(batch: &Batch, items: &[Item]) -> Value {
             Prospect::ConvertBytes(plan) => (None, usize::try_from(plan.parts).ok()),
             _ => (None, None),
         };
-        let code = match &item.prospect {
-            Prospect::Fail(failure) => Some(failure.code()),
-            _ => None,
-        };
         json!({
             "source": item.source.to_string_lossy(),
             "target": item.target.to_string_lossy(),
             "would": item.prospect.name(),
             "why": item.prospect.why(),
-            "exitCode": code,
+            "exitCode": item.prospect.code(),
             "rows": rows,
             "parts": parts,
             "estimate": item.prospect.estimate().map(estimate),

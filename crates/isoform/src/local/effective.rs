@@ -2,6 +2,7 @@
 //! source was read, and how the target was written. They follow from options and sources, so runs are
 //! compared without them.
 
+use coherence::statement::{Content, Predicate};
 use formats::image::Declared;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +11,9 @@ const READING: &str = "reading";
 
 /// How the target was written.
 const WRITING: &str = "writing";
+
+/// What a target does not have of its source, since a person allowed it.
+const DROPPED: &str = "dropped";
 
 /// The path that leads from the directory of a target of many to its source; of an album those of all, by the
 /// names of the targets.
@@ -23,7 +27,7 @@ pub fn add_writing(parameters: &mut Map<String, Value>, writing: Map<String, Val
 /// Adds to how a target was written what it does not have of its source, since a person allowed it.
 pub fn add_dropped(writing: &mut Map<String, Value>, dropped: &[String]) {
     if !dropped.is_empty() {
-        writing.insert("dropped".to_owned(), json!(dropped));
+        writing.insert(DROPPED.to_owned(), json!(dropped));
     }
 }
 
@@ -64,6 +68,38 @@ pub fn asked(parameters: &Map<String, Value>) -> Map<String, Value> {
         asked.remove(key);
     });
     asked
+}
+
+/// Options that let through what is refused without them and change nothing else, with the value that does.
+const LENIENT: [(&str, Option<&str>); 3] = [("drop", None), ("ragged", None), ("encoding", Some("guess"))];
+
+/// Whether what a certificate tells was made as a run makes it that was asked for this: the options are the
+/// same but for those that only let more through, where all came through without them.
+pub fn is_made_so(
+    made: &Predicate,
+    mut recorded: Map<String, Value>,
+    mut wanted: Map<String, Value>,
+) -> bool {
+    for (option, value) in LENIENT {
+        let given = wanted.get(option);
+        if !recorded.contains_key(option) && value.is_none_or(|value| given == Some(&json!(value))) {
+            wanted.remove(option);
+        }
+    }
+    if !wanted.contains_key("drop") && !lacks_something(made) {
+        recorded.remove("drop");
+    }
+    recorded == wanted
+}
+
+/// Whether a target does not have something of its source.
+fn lacks_something(made: &Predicate) -> bool {
+    let writing = made.conversion.parameters.get(WRITING).and_then(Value::as_object);
+    let styles = match &made.content {
+        Content::Signal(signal) => signal.arrays.as_slice(),
+        _ => &[],
+    };
+    writing.into_iter().chain(styles.iter().map(|array| &array.style)).any(|told| told.contains_key(DROPPED))
 }
 
 #[cfg(test)]

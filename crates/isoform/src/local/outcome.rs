@@ -9,6 +9,7 @@ use coherence::digest::Digest;
 use coherence::schema::Schema;
 use coherence::verified::VerifiedWhole;
 use formats::concat::Fill;
+use formats::registry::Format;
 
 use super::job::Job;
 use super::seal::Sealed;
@@ -59,6 +60,10 @@ pub struct Outcome {
     pub columns: Vec<(String, String, bool)>,
     /// Why the text of a column does not come back, by its name, where there is something to say.
     pub whys: HashMap<String, String>,
+    /// How the sources are read, where that is as anybody would expect.
+    pub plain: Vec<String>,
+    /// Columns that are text by few fields or for want of a choice, with what keeps each from another type.
+    pub missed: Vec<(String, String)>,
     /// Parts, and how many of them an earlier run had finished.
     pub parts: (usize, usize),
     /// Partitions, where the target is a directory of such.
@@ -91,6 +96,12 @@ impl Outcome {
             rows: whole.units(),
             columns: columns(schema, styles),
             whys: whys(source),
+            plain: source.opened.plain.clone(),
+            // Text that is written as it was read has lost nothing by its type.
+            missed: match job.write.format {
+                Format::Csv | Format::Tsv => Vec::new(),
+                _ => source.opened.missed(),
+            },
             parts: (whole.parts().len(), 0),
             partitions: whole.partitioned().map(|partitioned| partitioned.count),
             media_types: (source.media_type(), job.write.media.media_type.as_str()),

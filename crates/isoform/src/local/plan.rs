@@ -24,7 +24,7 @@ use super::staging::{
 };
 use super::standard::is_standard;
 use super::{Job, open_planned, partitioned, pool};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Refusal, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -51,8 +51,8 @@ pub struct Plan {
     pub exists: bool,
     /// What would be proven.
     pub verdict: Verdict,
-    /// Why the conversion would be refused.
-    pub refusals: Vec<String>,
+    /// Why the conversion would be refused, in the order in which it would find out.
+    pub refusals: Vec<Refusal>,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
@@ -114,7 +114,7 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
         verdict,
         refusals,
         exists: job.target.symlink_metadata().is_ok(),
-        notes: job.notes_on(&opened).into_iter().chain(lost).collect(),
+        notes: opened.plain.iter().cloned().chain(job.notes_on(&opened)).chain(lost).collect(),
     })
 }
 
@@ -181,20 +181,24 @@ pub(super) fn strictly(job: &Job, opened: &Opened, styles: &[ColumnStyle]) -> Re
 }
 
 /// Why a conversion would be refused, and how that is avoided.
-fn refusals(job: &Job, strictly: Result<()>) -> Vec<String> {
-    let checks = preconditions(job).into_iter().chain([strictly, keys::refuse_unusable()]);
-    let mut found: Vec<_> = checks.filter_map(Result::err).map(|failure| failure.to_string()).collect();
-    if is_standard(&job.target) {
-        return found;
+fn refusals(job: &Job, strictly: Result<()>) -> Vec<Refusal> {
+    let mut found: Vec<_> = refused(preconditions(job)).collect();
+    if !is_standard(&job.target) {
+        let dir = directory_of(&job.target);
+        let (unfit, directory) = match job.partition_by.is_empty() {
+            true => (refuse_unfit_file(&job.target), refuse_missing_directory(dir, "the target")),
+            // The directories above one of partitions are made with it.
+            false => (partitioned::refuse_unfit(&job.target), refuse_no_directory(dir, "the target")),
+        };
+        found.extend(refused_place(&job.target, job.replace.is_any(), &job.sources, unfit, directory));
     }
-    let dir = directory_of(&job.target);
-    let (unfit, directory) = match job.partition_by.is_empty() {
-        true => (refuse_unfit_file(&job.target), refuse_missing_directory(dir, "the target")),
-        // The directories above one of partitions are made with it.
-        false => (partitioned::refuse_unfit(&job.target), refuse_no_directory(dir, "the target")),
-    };
-    found.extend(refused_place(&job.target, job.replace.is_any(), &job.sources, unfit, directory));
+    found.extend(refused([keys::refuse_unusable(), strictly]));
     found
+}
+
+/// The checks that fail.
+fn refused(checks: impl IntoIterator<Item = Result<()>>) -> impl Iterator<Item = Refusal> {
+    checks.into_iter().filter_map(Result::err).map(Refusal::from)
 }
 
 /// Why a conversion into one file, which comes to this verdict, would be refused, and how that is avoided.
@@ -202,14 +206,13 @@ pub fn refusals_of_file(
     (source, target): (&PathBuf, &Path),
     force: bool,
     (verdict, strict): (Verdict, bool),
-) -> Vec<String> {
-    let checks = [accepted(verdict, strict), keys::refuse_unusable()];
-    let mut found: Vec<String> =
-        checks.iter().filter_map(|check| check.as_ref().err()).map(ToString::to_string).collect();
+) -> Vec<Refusal> {
+    let mut found = Vec::new();
     if !is_standard(target) {
         let directory = refuse_missing_directory(directory_of(target), "the target");
         found.extend(refused_place(target, force, from_ref(source), refuse_unfit_file(target), directory));
     }
+    found.extend(refused([keys::refuse_unusable(), accepted(verdict, strict)]));
     found
 }
 
@@ -228,22 +231,27 @@ fn refused_place(
     sources: &[PathBuf],
     unfit: Result<()>,
     directory: Result<()>,
-) -> Vec<String> {
+) -> Vec<Refusal> {
     let mut found = Vec::new();
-    match unfit {
-        Err(failure) => found.push(failure.to_string()),
-        Ok(()) => found.extend(refuse_existing(target, force).err().map(|failure| failure.to_string())),
+    let existing = refuse_existing(target, force);
+    match (unfit, existing) {
+        // A conversion finds first that there is something, whatever that is.
+        (Err(unfit), Err(existing)) => {
+            found.push(Refusal { code: existing.code(), ..Refusal::from(unfit) });
+        }
+        (unfit, existing) => found.extend(refused([unfit, existing])),
     }
     let dir = directory_of(target);
     if let Err(failure) = directory {
-        found.push(failure.to_string());
+        found.push(failure.into());
     } else if dir.is_dir() && rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         let shown = dir.display();
-        found.push(format!("{shown}: nothing may be written here; give another directory"));
+        let why = format!("{shown}: nothing may be written here; give another directory");
+        found.push(Failure::Other(why).into());
     }
     let certificate = refuse_foreign_certificate(target, force)
         .and_then(|()| refuse_other_sources(target, force, sources, None));
-    found.extend(certificate.err().map(|failure| failure.to_string()));
+    found.extend(refused([certificate]));
     found
 }
 

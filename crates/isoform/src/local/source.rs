@@ -101,7 +101,8 @@ impl Source {
         let digests = unless_changed(&files, digests)?;
         let mut opened = unless_changed(&files, led(opened, job))?;
         opened.notes.extend(job.notes.iter().cloned());
-        opened.layout().into_iter().for_each(|line| progress.say(1, || line));
+        let said = opened.layout().into_iter().chain(opened.plain.iter().cloned());
+        said.for_each(|line| progress.say(1, || line));
         let objects = job.sources.iter().zip(files).zip(digests);
         let objects = objects.map(|((path, file), digest)| Object { path: path.clone(), file, digest });
         let formats = opened.formats();

@@ -56,10 +56,29 @@ impl Below {
     }
 }
 
+/// Whether the first record holds names.
+pub(super) struct Told {
+    pub(super) header: bool,
+    /// Why.
+    pub(super) why: String,
+    /// Whether anybody would say so.
+    pub(super) is_plain: bool,
+}
+
+/// The first record holds names.
+fn header(why: String) -> Told {
+    Told { header: true, why: format!("header: {why}"), is_plain: false }
+}
+
+/// It does not.
+fn no_header(why: String) -> Told {
+    Told { header: false, why: format!("no header: {why}"), is_plain: false }
+}
+
 /// Whether the first record holds names, and why.
-pub(super) fn is_header(first: &[String], dialect: &Dialect, sample: &Sample) -> (bool, String) {
+pub(super) fn is_header(first: &[String], dialect: &Dialect, sample: &Sample) -> Told {
     if first.iter().all(String::is_empty) {
-        return (false, "no header: the first record is empty".to_owned());
+        return no_header("the first record is empty".to_owned());
     }
     let below = Below::new(first, dialect, sample);
     // What is quoted above fields that are not, as some programs write names, is a name whatever it reads as.
@@ -68,36 +87,35 @@ pub(super) fn is_header(first: &[String], dialect: &Dialect, sample: &Sample) ->
         first.iter().zip(&below.columns).filter(|(field, _)| is_value(field.as_bytes())).peekable();
     let quoted = values.peek().map(|(name, _)| *name);
     if let Some((value, _)) = values.find(|(_, column)| !said(column)) {
-        return (false, format!("no header: {value:?} in the first record is a value, not a name"));
+        return no_header(format!("{value:?} in the first record is a value, not a name"));
     }
     if let Some(name) = quoted {
-        return (true, format!("header: {name:?} is quoted, and what stands below it is not"));
+        return header(format!("{name:?} is quoted, and what stands below it is not"));
     }
     if below.records == 0 {
-        let why = match below.nothing_more {
+        return header(match below.nothing_more {
             true => "there is only one record".to_owned(),
             false => {
                 format!("the default, since the first {} bytes hold no other record", sample.bytes.len())
             }
-        };
-        return (true, format!("header: {why}"));
+        });
     }
     let named = || first.iter().zip(&below.columns);
     if let Some((value, _)) =
         named().find(|(name, column)| column.filled && column.moments && is_moment(name.as_bytes()))
     {
-        return (false, format!("no header: {value:?} in the first record is a value, as those below it"));
+        return no_header(format!("{value:?} in the first record is a value, as those below it"));
     }
     if let Some((name, _)) = named().find(|(_, column)| column.filled && (column.values || column.moments)) {
-        return (true, format!("header: {name:?} stands above a column of values"));
+        return Told { is_plain: true, ..header(format!("{name:?} stands above a column of values")) };
     }
     if first.iter().skip(1).any(String::is_empty) {
-        return (false, "no header: a field of the first record is empty".to_owned());
+        return no_header("a field of the first record is empty".to_owned());
     }
     if let Some((name, _)) = named().find(|(_, column)| column.repeats && !said(column)) {
-        return (false, format!("no header: {name:?} comes again in its column"));
+        return no_header(format!("{name:?} comes again in its column"));
     }
-    (true, "header: the default, since nothing in the first records says otherwise".to_owned())
+    header("the default, since nothing in the first records says otherwise".to_owned())
 }
 
 /// Whether the text reads as a number, date, time or truth value.

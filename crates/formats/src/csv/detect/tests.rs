@@ -293,7 +293,32 @@ fn a_second_record_without_an_end_in_sight_is_not_read() {
     let dialect = found(&text);
     let bytes = 16 << 20;
     let default = format!("header: the default, since the first {bytes} bytes hold no other record");
-    assert_eq!(dialect.why, ["delimiter ',': the first record has 2 fields", &default[..]]);
+    assert_eq!(dialect.why, [&default[..]]);
+    assert_eq!(dialect.plain, ["delimiter ',': the first record has 2 fields"]);
+}
+
+#[test]
+fn what_anybody_would_say_is_told_apart_from_what_was_chosen() {
+    let told = |text: &str, proposed: Option<u8>| {
+        let dialect = detect(text.as_bytes(), &CsvOptions::default(), proposed).unwrap();
+        (dialect.plain.len(), dialect.why)
+    };
+    let none: Vec<String> = Vec::new();
+    assert_eq!(told("a,b\n1,2\n", None), (2, none.clone()));
+    assert_eq!(told("a\tb\n1\t2\n", Some(b'\t')), (2, none));
+    for (text, proposed, plain, why) in [
+        ("a;b\n1;2\n", None, 1, "delimiter ';'"),
+        ("a,b\n1,2\n", Some(b'\t'), 1, "delimiter ','"),
+        ("a,b;c\n1,2;3\n", None, 1, "would fit as well"),
+        ("a\n1\n", None, 1, "one column"),
+        ("a,b\nx,y\n", None, 1, "header: the default"),
+        ("1,b\n2,y\n", None, 1, "no header"),
+        ("a,b\n", None, 1, "only one record"),
+        ("\"2020\",b\n1,y\n", None, 1, "is quoted"),
+    ] {
+        let (found, told) = told(text, proposed);
+        assert!(found == plain && told.len() == 1 && told[0].contains(why), "{text:?}: {told:?}");
+    }
 }
 
 #[test]

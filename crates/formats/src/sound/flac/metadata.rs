@@ -148,6 +148,10 @@ fn application(block: Vec<u8>, at: u64, found: &mut Found) -> Result<()> {
                 found.ignored.push(format!("the header {:?} of a WAV", tags::text(chunk)));
                 return Ok(());
             }
+            b"PEAK" => {
+                found.ignored.push(tags::PEAK.into());
+                return Ok(());
+            }
             _ if rest.len() == len || rest.len() == len + len % 2 => {
                 return found.add(format!("{RIFF}{}", latin_1(chunk)), rest[..len].to_vec());
             }

@@ -6,12 +6,16 @@ use super::loose::{End, first_end, hard};
 use super::moments::{SHORT_YEAR, contradicts, describe_moment, is_date, type_of_timestamp};
 use super::odd::ROWS_PER_EXCEPTION;
 use super::short_year::patterns_hint;
-use super::{Profile, Unfit};
+use super::{Profile, Resolved, Unfit};
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{out_of_range, read_any, read_leniently};
 use crate::text::number::{Integer, normalise_integer, split_sign};
-use crate::text::{BOOL_WORDS, DecimalMarks, Mark, Mode, shown_type};
+use crate::text::{BOOL_WORDS, DecimalMarks, Form, Mark, Mode, shown_type};
 use arrow_schema::DataType;
+
+/// Rows that have a type before the first that does not, from which on it is the row that is unlike the
+/// column: so many texts in a row do not look like values by chance.
+const ROWS_ALIKE_MIN: u64 = 20;
 
 /// Characters of a field that a message shows.
 const SHOWN: usize = 40;
@@ -57,6 +61,23 @@ impl Profile {
             other => format!("; {other}"),
         };
         format!("{place} {told}{until}{}", hint.map(shown).unwrap_or_default())
+    }
+
+    /// The row that keeps a column, which was found to be text, from another type, where a person may want to
+    /// know of it: many rows before it have that type, or there is a choice that an option makes. None of
+    /// a column that is text throughout, or of identifiers with leading zeros.
+    pub(crate) fn missed(&self, found: &Resolved) -> Option<u64> {
+        let is_text = found.typing.data_type == DataType::Utf8 && found.typing.style.form != Form::Empty;
+        let said = self.rules.fixed.is_some() || self.rules.options.mode == Mode::Text;
+        let first = self.first_value().filter(|_| is_text && !said && found.grouped.is_none())?;
+        if self.is_undecided() {
+            return Some(first);
+        }
+        let (_, offence) = self.longest_lived()?;
+        let asks = |hint: &str| hint != VALUE_HINT;
+        let is_choice =
+            self.nulls.broken.as_ref() == Some(&offence) || self.describe(&offence).1.is_some_and(asks);
+        (is_choice || offence.row >= first + ROWS_ALIKE_MIN).then_some(offence.row)
     }
 
     /// That none of the dates tells which of its numbers is the day.

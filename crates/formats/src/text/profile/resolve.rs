@@ -262,7 +262,7 @@ impl Profile {
     }
 
     /// Whether all fields are dates or timestamps in both orders of day and month.
-    fn is_undecided(&self) -> bool {
+    pub(super) fn is_undecided(&self) -> bool {
         let found = [self.dates(), self.moments(), self.written()];
         found.iter().any(|candidates| candidates.first().is_some_and(is_ambiguous))
     }

@@ -13,7 +13,6 @@ use ::formats::file::ObjectFile;
 use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
 use ::formats::write::check_compression;
-use coherence::certificate::Verdict;
 use coherence::digest::ObjectDigest;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value};
@@ -26,7 +25,7 @@ use crate::cli::{Convert, Output};
 use crate::config::placed;
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
-use crate::local::effective::{FROM_TARGET, asked};
+use crate::local::effective::{FROM_TARGET, asked, is_made_so};
 use crate::local::memory::parse_size;
 use crate::local::replace::Replace;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate, refuse_own_source};
@@ -40,7 +39,7 @@ use crate::report;
 use crate::typed::Typed;
 use claims::{Clashes, Pair};
 use targets::Targets;
-pub use told::{Told, left_out, paths};
+pub use told::{Told, left_out, paths, short};
 
 /// Sources that become targets of their own.
 pub struct Batch {
@@ -336,13 +335,9 @@ fn still_verified(
         recorded.remove(SOURCES);
     }
     let mut wanted = parameters.clone();
-    // What may be left out changes nothing where all of it was kept.
-    if certificate.verdict() == Verdict::Exact && !recorded.contains_key("drop") {
-        wanted.remove("drop");
-    }
     // What a certificate beside the source told is no option, and was of the state that the source had.
     let told_types = recorded.remove(TYPES_FROM) == wanted.remove(TYPES_FROM);
-    if recorded != wanted {
+    if !is_made_so(predicate, recorded, wanted) {
         return Ok(Err("it was made with other options".into()));
     }
     let (file, made) = (ObjectFile::open(source)?, ObjectFile::open(target)?);

@@ -30,6 +30,16 @@ pub struct Told {
     pub words: Vec<String>,
 }
 
+/// What a row has room for of a note: of one on how a text is read what was found, without the reason.
+pub fn short(note: &str) -> &str {
+    let reason = match note {
+        _ if ["delimiter ", "encoding ", "no header:"].iter().any(|said| note.starts_with(said)) => ": ",
+        _ if note.starts_with("header: ") => ", ",
+        _ => return note,
+    };
+    note.split(reason).next().unwrap_or(note)
+}
+
 /// The document.
 pub fn document(batch: &Batch, items: &[Item]) -> Value {
     let count = |wanted: &str| items.iter().filter(|item| item.outcome() == wanted).count();
@@ -130,4 +140,23 @@ pub fn table(batch: &Batch, items: &[Item]) -> Vec<String> {
         count("failed")
     ));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_what_was_found_and_not_why() {
+        for (note, told) in [
+            ("delimiter ';': each of the first 3 records has 2 fields", "delimiter ';'"),
+            ("encoding windows-1252: byte 11, in line 3, is no UTF-8", "encoding windows-1252"),
+            ("no header: \"1, x\" in the first record is a value, not a name", "no header"),
+            ("header: the default, since nothing in the first records says otherwise", "header: the default"),
+            ("header: there is only one record", "header: there is only one record"),
+            ("2 empty lines: they are no records", "2 empty lines: they are no records"),
+        ] {
+            assert_eq!(short(note), told);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod rules;
 mod sides;
 mod told;
+mod unlike;
 
 use ::formats::Error;
 use ::formats::compare::{
@@ -50,6 +51,9 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         return signal::compare(args, &formats, output);
     }
     if bytes::are_meant(&args.reading, &sides)? {
+        if args.reading.from.is_none() {
+            unlike::refuse(args, sides)?;
+        }
         args.typed.check_bytes()?;
         rules::check_bytes(args)?;
         return bytes::compare(args, output);

@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::super::cascade;
 use super::super::convert::object;
+use super::super::plan::{code, reasons, refusal_lines};
 use super::super::signal::tightest;
 use super::{described, settings, with_chain, within};
 use crate::cli::Output;
-use crate::failure::{DONE, Result};
+use crate::failure::{Refusal, Result};
 use crate::local::image::{self, ImageJob, ImagePlan, Trial};
 use crate::local::refusals_of_file;
 use crate::progress::Progress;
@@ -19,7 +20,7 @@ use crate::report;
 const RESTS_ON: &str = "the image was encoded as it would be, read back and measured";
 
 /// The document of a plan.
-fn document(job: &ImageJob, (plan, trial): (&ImagePlan, &Trial), refusals: &[String]) -> Value {
+fn document(job: &ImageJob, (plan, trial): (&ImagePlan, &Trial), refusals: &[Refusal]) -> Value {
     let (width, height, layout) = described(&plan.signature);
     let document = json!({
         "schema": "isoform.plan/v1",
@@ -28,7 +29,7 @@ fn document(job: &ImageJob, (plan, trial): (&ImagePlan, &Trial), refusals: &[Str
         "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
         "verdict": trial.verdict.name(),
-        "refusals": refusals,
+        "refusals": reasons(refusals),
         "image": { "width": width, "height": height, "layout": layout },
         "settings": settings(&trial.settings),
         "encodes": trial.encodes,
@@ -41,7 +42,7 @@ fn document(job: &ImageJob, (plan, trial): (&ImagePlan, &Trial), refusals: &[Str
             "seconds": trial.time.as_secs_f64(),
             "restsOn": RESTS_ON,
         },
-        "notes": plan.notes,
+        "notes": plan.notes.iter().chain(&trial.note).collect::<Vec<_>>(),
     });
     with_chain(document, job, &plan.steps)
 }
@@ -74,10 +75,10 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     let encodings = counted(trial.encodes, "encoding");
     lines.push(format!("  time: about {:.1} s, of {encodings}", trial.time.as_secs_f64()));
     lines.push(format!("  these rest on: {RESTS_ON}"));
-    lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(plan.notes.iter().chain(&trial.note).map(report::note));
     let refusals =
         refusals_of_file((&job.source, &job.target), job.replace.is_any(), (trial.verdict, job.strict));
-    lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
+    lines.extend(refusal_lines(&refusals));
     report::result(output, &document(job, (&plan, &trial), &refusals), &lines);
-    Ok(DONE)
+    Ok(code(&refusals))
 }

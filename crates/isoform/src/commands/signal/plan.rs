@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::super::cascade;
 use super::super::convert::object;
-use super::super::plan::{estimate, estimate_lines};
+use super::super::plan::{code, estimate, estimate_lines, reasons, refusal_lines};
 use super::{allocation, allocation_line, array_lines, arrays, within};
 use crate::cli::Output;
-use crate::failure::{DONE, Result};
+use crate::failure::{Refusal, Result};
 use crate::local::refusals_of_file;
 use crate::local::signal::{self, SignalJob, SignalPlan};
 use crate::local::staging::{refuse_existing, refuse_unfit};
@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::report;
 
 /// The document of a plan.
-fn document(job: &SignalJob, plan: &SignalPlan, refusals: &[String]) -> Value {
+fn document(job: &SignalJob, plan: &SignalPlan, refusals: &[Refusal]) -> Value {
     json!({
         "schema": "isoform.plan/v1",
         "model": "signal",
@@ -26,7 +26,7 @@ fn document(job: &SignalJob, plan: &SignalPlan, refusals: &[String]) -> Value {
         "target": { "path": job.target.to_string_lossy(), "mediaType": &job.media.1.media_type },
         "targetExists": plan.exists,
         "verdict": plan.verdict.name(),
-        "refusals": refusals,
+        "refusals": reasons(refusals),
         "chain": cascade::taken(&job.chain, within(job), &plan.steps),
         "arrays": arrays(&plan.signature, Some(&plan.stored)),
         "allocation": allocation(plan.allocated.as_ref()),
@@ -64,8 +64,8 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     let mut refusals =
         refusals_of_file((&job.source, &job.target), job.replace.is_any(), (plan.verdict, job.strict));
     let taken = plan.places.iter().find_map(|place| refuse_place(place, job.replace.is_any()).err());
-    refusals.extend(taken.map(|failure| failure.to_string()));
-    lines.extend(refusals.iter().map(|why| format!("  convert would refuse: {why}")));
+    refusals.extend(taken.map(Refusal::from));
+    lines.extend(refusal_lines(&refusals));
     report::result(output, &document(job, &plan, &refusals), &lines);
-    Ok(DONE)
+    Ok(code(&refusals))
 }

@@ -31,7 +31,7 @@ use super::super::publish::certify_directory;
 use super::super::seal::{self, Sealed, seal};
 use super::super::signal::Distortion;
 use super::super::staging::certificate_path;
-use super::super::{pool, process};
+use super::super::{pool, process, shortfall};
 use super::{ImageJob, ImageOutcome, Made, made};
 use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
@@ -154,8 +154,10 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
     // What is to be replaced may have been changed by somebody else while all this was done.
     verify::own_targets(album, &progress.aside())?;
     // Nothing asks from here on whether to stop, so that an interruption leaves all of the names or none.
-    let photographs = all.into_iter().map(|made| {
-        let settings = made.outcome.settings;
+    let photographs = all.into_iter().zip(&chosen).enumerate().map(|(photo, (mut made, choice))| {
+        let (settings, done) = (made.outcome.settings, &mut made.outcome.done);
+        let unmet = table.unmet(photo, *choice);
+        done.notes.extend(unmet.map(|closest| shortfall::without_loss(&closest, done.sizes)));
         Ok(Chosen { settings, outcome: made.publish()? })
     });
     let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;

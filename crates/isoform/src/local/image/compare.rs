@@ -86,7 +86,7 @@ fn rehoused_unequal(sides: [(&Image, Option<ImageFormat>); 2]) -> BTreeSet<Strin
         let image = Image { samples, ignored, attributes, declared, ..*image };
         match format {
             Some(format) => image::rehoused(image, format),
-            None => Rehoused { image, homeless: Vec::new(), near: None },
+            None => Rehoused { image, homeless: Vec::new(), near: Vec::new() },
         }
     });
     let [a, b] = moved.each_ref().map(|moved| &moved.image.attributes);

@@ -44,7 +44,7 @@ use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::signal::{Distortion, Tightest};
 use super::staging::{Staging, directory_of};
 use super::via::{self, Stop};
-use super::{Done, hash_object, no_budget, source};
+use super::{Done, hash_object, no_budget, shortfall, source};
 use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -344,8 +344,10 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     let sizes = (source.size, object.size);
     let told_tiles =
         (tiles::tightest(opened.tiles, whole.pieces()), tiles::worst(opened.tiles, whole.pieces()));
+    let unmet = found.unmet.map(|closest| shortfall::without_loss(&closest, sizes));
+    let notes = opened.notes.into_iter().chain(unmet).collect();
     let outcome = ImageOutcome {
-        done: Done::of((&whole, &sealed), &job.target, sizes, times, opened.notes),
+        done: Done::of((&whole, &sealed), &job.target, sizes, times, notes),
         gates: found.gates,
         steps,
         settings: found.settings,

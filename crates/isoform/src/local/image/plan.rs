@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::super::media::check_tau;
 use super::super::memory::BASE_BYTES;
+use super::super::shortfall;
 use super::super::signal::Tightest;
 use super::{ImageJob, Opened, encoded, open, search, tiles};
 use crate::failure::Result;
@@ -36,6 +37,8 @@ pub struct Trial {
     pub memory: u64,
     /// Time that it took.
     pub time: Duration,
+    /// What a person should know of how it is written.
+    pub note: Option<String>,
 }
 
 /// What would be done.
@@ -102,6 +105,7 @@ impl ImagePlan {
             tightest: tiles::tightest(opened.tiles, found.tiles.as_ref()),
             memory,
             time,
+            note: found.unmet.map(|closest| shortfall::without_loss(&closest, (opened.file.len(), bytes))),
         })
     }
 }

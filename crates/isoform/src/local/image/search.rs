@@ -48,6 +48,8 @@ pub struct Found {
     pub gates: Vec<Measured>,
     /// How many encodings were made.
     pub encodes: usize,
+    /// Where it is without loss since no quality keeps the budget: which came closest, and by what it misses.
+    pub unmet: Option<String>,
 }
 
 /// How an image is written before a quality is known.
@@ -98,7 +100,7 @@ impl<'a> Maker<'a> {
         let Measures { evidence, content, tiles } = measure(&opened.image, &made, opened)?;
         let gates = seen(&self.viewer, &job.gates, &made)?;
         let sample = self.narrowed.sample;
-        Ok(Found { bytes, settings, sample, content, evidence, tiles, gates, encodes: 1 })
+        Ok(Found { bytes, settings, sample, content, evidence, tiles, gates, encodes: 1, unmet: None })
     }
 }
 
@@ -124,8 +126,8 @@ pub fn encoding(job: &ImageJob, opened: &Opened, progress: &Progress) -> Result<
             _ => Ok(found),
         };
     };
-    let (best, closest) = (None, None);
-    Search { maker: &maker, begin, knob, budget, progress, best, closest, encodes: 0 }.smallest()
+    let (best, closest, kept) = (None, None, false);
+    Search { maker: &maker, begin, knob, budget, progress, best, closest, kept, encodes: 0 }.smallest()
 }
 
 /// A search for the smallest encoding.
@@ -137,8 +139,10 @@ struct Search<'a> {
     progress: &'a Progress,
     /// The smallest that keeps the budget.
     best: Option<Found>,
-    /// The one that comes closest, where none does.
-    closest: Option<(f64, Found)>,
+    /// The one that comes closest, where none does, and its bytes.
+    closest: Option<(f64, Found, usize)>,
+    /// Whether a quality keeps the budget.
+    kept: bool,
     encodes: usize,
 }
 
@@ -162,13 +166,22 @@ impl Search<'_> {
             self.without_loss()?;
         }
         let encodes = self.encodes;
+        let unmet = self.unmet();
         match (self.best, self.closest) {
-            (Some(best), _) => Ok(Found { encodes, ..best }),
-            (None, Some((_, closest))) => {
+            (Some(best), _) => Ok(Found { encodes, unmet, ..best }),
+            (None, Some((_, closest, _))) => {
                 Err(missed(job, self.maker.opened, self.budget, &Found { encodes, ..closest }))
             }
             (None, None) => Err(Failure::bug("nothing was encoded")),
         }
+    }
+
+    /// Which quality came closest, where the best is without loss and would be smaller if one kept the budget.
+    fn unmet(&self) -> Option<String> {
+        let best = self.best.as_ref().filter(|best| best.settings.lossless && !self.kept)?;
+        let (_, closest, _) = self.closest.as_ref().filter(|(.., bytes)| *bytes < best.bytes.len())?;
+        let at = best_of(&closest.settings, self.encodes);
+        Some(format!("{at}{}", why(self.maker.job, self.maker.opened, self.budget, closest)))
     }
 
     /// Tries colours at half resolution, and at full resolution where half needs a fine quality: colours at
@@ -225,12 +238,14 @@ impl Search<'_> {
     fn take(&mut self, strain: f64, found: Found) {
         self.encodes += 1;
         if found.keeps(self.budget) {
+            self.kept |= !found.settings.lossless;
             if self.best.as_ref().is_none_or(|best| found.bytes.len() <= best.bytes.len()) {
                 self.best = Some(found);
             }
-        } else if self.closest.as_ref().is_none_or(|(least, _)| strain <= *least) {
+        } else if self.closest.as_ref().is_none_or(|(least, ..)| strain <= *least) {
             // Only what was measured of it is told.
-            self.closest = Some((strain, Found { bytes: Vec::new(), ..found }));
+            let bytes = found.bytes.len();
+            self.closest = Some((strain, Found { bytes: Vec::new(), ..found }, bytes));
         }
     }
 

@@ -65,6 +65,7 @@ pub fn measured(
         budget: Some(budget),
         seconds: runs.flatten(),
         within: None,
+        unmet: None,
         rules: APPROXIMATE_RULES,
         workers,
         notes: Vec::new(),

@@ -1,20 +1,32 @@
 //! Provides the choice of a depth for a sound: the fewest bits with which the whole keeps its bound and every
 //! second its floor. Each depth that is open is tried on every sample; nothing is predicted.
 
+use coherence::budget::OverBudget;
 use coherence::pieces::{PieceComparison, Pieces};
-use coherence::signal::APPROXIMATE_RULES;
+use coherence::signal::{APPROXIMATE_RULES, Signature};
 use formats::signal::{Arrays, Encoding, Part, SignalFormat, Stored, parts};
 use formats::sound::depth::{Depth, Scaled};
 
-use super::super::pool;
+use super::super::{pool, shortfall};
 use super::seconds::Seconds;
 use super::work::stretches;
+use super::{SignalJob, peak_of};
 use crate::failure::{Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
+/// The depth that came closest where none below that of the source keeps the budget.
+pub struct Closest {
+    /// The depth.
+    pub encoding: Encoding,
+    /// By what it misses.
+    pub missed: OverBudget,
+    /// The seconds in which it misses by most.
+    pub worst: Option<u64>,
+}
+
 /// Chooses the depth of a sound in a target that has parts of so many samples. `stored` holds what it has
-/// where nothing smaller keeps the budget.
+/// where nothing smaller keeps the budget; then it says what came closest.
 pub fn choose(
     source: &Arrays,
     stored: &mut [Stored],
@@ -22,9 +34,9 @@ pub fn choose(
     seconds: &Seconds,
     workers: usize,
     progress: &Progress,
-) -> Result<()> {
-    let ([array], [stored]) = (source.signature().arrays.as_slice(), stored) else { return Ok(()) };
-    let Some(own) = Depth::of(array) else { return Ok(()) };
+) -> Result<Option<Closest>> {
+    let ([array], [stored]) = (source.signature().arrays.as_slice(), stored) else { return Ok(None) };
+    let Some(own) = Depth::of(array) else { return Ok(None) };
     let held = to.holds(Encoding::Plain(array.sample));
     let open = |depth: &&Depth| !held || depth.size_bits() < own.size_bits();
     let encoding = |depth: &Depth| Encoding::Sound(Scaled::new(own, *depth));
@@ -38,11 +50,27 @@ pub fn choose(
         let symbols = pieces.evidence().columns.iter().any(|column| column.symbols_differing > 0);
         !symbols && pieces.check(&seconds.budget).is_ok()
     };
-    let chosen = candidates.iter().zip(&measured).find(|(_, pieces)| keeps(pieces));
-    if let Some((encoding, _)) = chosen.or(candidates.iter().zip(&measured).next_back()) {
-        stored.encoding = *encoding;
+    let chosen = measured.iter().position(keeps).unwrap_or(candidates.len() - 1);
+    let is_own = held && candidates[chosen] == stored.encoding;
+    stored.encoding = candidates[chosen];
+    let closest =
+        chosen.checked_sub(1).filter(|_| is_own).map(|before| (candidates[before], &measured[before]));
+    Ok(closest.and_then(|(encoding, pieces)| {
+        let missed = pieces.check(&seconds.budget).err()?;
+        Some(Closest { encoding, missed, worst: pieces.strained().map(|piece| piece.index) })
+    }))
+}
+
+impl Closest {
+    /// What it is, and by what it misses, for a person.
+    pub fn told(&self, job: &SignalJob, sound: &Signature, seconds: &Seconds) -> Option<String> {
+        let found = shortfall::told(&self.missed, &seconds.budget, &job.parameters, peak_of(sound))?;
+        let place = match (&self.missed, self.worst) {
+            (OverBudget::Part { .. }, Some(second)) => format!(" {}", seconds.told(second)),
+            _ => String::new(),
+        };
+        Some(format!("as {} the sound{place} is at {found}", self.encoding.name()))
     }
-    Ok(())
 }
 
 /// What each encoding makes of every second.

@@ -46,7 +46,7 @@ use super::replace::Replace;
 use super::seal::{self, Sealed, refuse_own_source, seal};
 use super::staging::directory_of;
 use super::via::{self, Stop};
-use super::{Done, hash_object, memory, source};
+use super::{Done, hash_object, memory, shortfall, source};
 use crate::failure::{Failure, Result, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -59,7 +59,7 @@ use led::Led;
 pub use opened::{Reading, Wanted, open as open_source, wanted};
 use opened::{Told, in_the_way, notes, refuse_for, refuse_type, without_budget};
 pub use plan::{SignalPlan, plan};
-use seconds::Seconds;
+use seconds::{Seconds, peak_of};
 use target::{Target, refuse_own_shards, shard_places};
 pub use tightest::{Place, Tightest};
 pub use verify::{check_content, root_of};
@@ -227,6 +227,8 @@ struct Opened {
     rules: Rules,
     workers: usize,
     notes: Vec<String>,
+    /// Where it is held without loss since no smaller type keeps the budget: which came closest.
+    unmet: Option<String>,
     /// Attributes that were left out, on the way too.
     dropped: Vec<String>,
     /// Whether the arrays hold all that the source tells of their values, and how it was read.
@@ -302,7 +304,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let mut chosen = choose(input, job.to, (asked, job.lossy), drop, beside.clone()).map_err(in_file)?;
     refuse_for(job, beside)?;
     refuse_type(job, &chosen)?;
-    let (mut notes, mut dropped) = (notes(&left_out, &chosen), std::mem::take(&mut chosen.dropped));
+    let (mut notes, mut dropped) = (notes(&left_out, &chosen, job.to), std::mem::take(&mut chosen.dropped));
     let worker = worker_bytes(&chosen.stored, chosen.source.signature(), job.media.1);
     let workers = memory::workers_of(job.threads, job.memory, (0, worker), "")?;
     let workers = job.media.1.threads(workers);
@@ -313,7 +315,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     // Steps before the last leave it a share of the budget.
     let left = led.as_ref().map_or(budget, |led| led.left.map(|(_, budget)| budget));
     let within = seconds.zip(left).map(|(seconds, budget)| seconds.within(budget));
-    let allocated = allocated(job, &mut chosen, (left, within), workers, progress)?;
+    let (allocated, unmet) = allocated(job, &mut chosen, (left, within), workers, progress)?;
     let encodings: Vec<Encoding> = chosen.stored.iter().map(|stored| stored.encoding).collect();
     let signature = chosen.source.signature();
     let making = making(job, signature, &encodings).map_err(in_file)?;
@@ -330,7 +332,7 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let seconds = seconds.filter(|_| stored.iter().all(|stored| stored.approximate));
     #[rustfmt::skip]
     let opened = Opened {
-        file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, dropped, told,
+        file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, unmet, dropped, told,
         #[cfg(test)]
         lie: job.lie,
     };
@@ -352,35 +354,31 @@ fn making(job: &SignalJob, signature: &Signature, stored: &[Encoding]) -> format
     })
 }
 
-/// Chooses how the target holds each array, within what steps before it leave of a budget.
+/// Chooses how the target holds each array, within what steps before it leave of a budget; and says which
+/// smaller type came closest, where a sound is held without loss as none keeps it.
 fn allocated(
     job: &SignalJob,
     chosen: &mut Chosen,
     (left, within): (Option<Budget>, Option<Seconds>),
     workers: usize,
     progress: &Progress,
-) -> Result<Option<Allocated>> {
+) -> Result<(Option<Allocated>, Option<String>)> {
     let open = job.encoding.is_none() && chosen.stored.iter().any(|stored| stored.approximate);
     let (source, stored) = (&chosen.source, &mut chosen.stored);
     Ok(match (left.filter(|_| open), &within) {
-        (None, _) => None,
-        _ if job.to.is_coded() => None,
+        (None, _) => (None, None),
+        _ if job.to.is_coded() => (None, None),
         (Some(_), Some(seconds)) if job.to.is_sound() => {
-            depth::choose(source, stored, (job.to, job.part_samples()), seconds, workers, progress)?;
-            None
+            let to = (job.to, job.part_samples());
+            let closest = depth::choose(source, stored, to, seconds, workers, progress)?;
+            (None, closest.and_then(|closest| closest.told(job, source.signature(), seconds)))
         }
         (Some(budget), _) => {
             let (budget, objective) = (&budget, job.objective);
             let wish = Wish { to: job.to, part_samples: job.part_samples(), budget, objective };
-            Some(allocate::encodings(source, stored, &wish, workers, progress)?)
+            (Some(allocate::encodings(source, stored, &wish, workers, progress)?), None)
         }
     })
-}
-
-/// The greatest magnitude of the range that all arrays declare.
-fn peak_of(signature: &Signature) -> Option<f64> {
-    let first = signature.arrays.first()?.peak?;
-    signature.arrays.iter().all(|array| array.peak == Some(first)).then_some(first)
 }
 
 /// Converts, reads back, compares, signs, publishes.
@@ -422,9 +420,10 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let distortion = Distortion::of(&proof.whole)?;
     let said = target.publish(&proof.whole, &sealed.certificate)?;
     let cut = parts.coded.and_then(|coded| coded.note());
-    let told = cut.into_iter().chain(vain).chain(said);
     let times = (converted, started.1.elapsed() - converted);
     let (proven, sizes) = ((&proof.whole, &sealed), (size, proof.bytes()));
+    let unmet = opened.unmet.as_deref().map(|closest| shortfall::without_loss(closest, sizes));
+    let told = unmet.into_iter().chain(cut).chain(vain).chain(said);
     Ok(SignalOutcome {
         tightest,
         signature: opened.arrays.signature().clone(),

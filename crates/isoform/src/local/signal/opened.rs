@@ -10,7 +10,9 @@ use formats::file::ObjectFile;
 use formats::image::Declared;
 use formats::media::{Codec, Key};
 use formats::open::OpenOptions;
-use formats::signal::{Arrays, Layout, Plan, idle, in_words, may_lose, of_image, of_table, open_wanted};
+use formats::signal::{
+    Arrays, Layout, Plan, SignalFormat, idle, in_words, may_lose, of_image, of_table, open_wanted,
+};
 use formats::sound::OpusTarget;
 use glob::Pattern;
 use serde_json::{Map, Value};
@@ -98,13 +100,14 @@ pub fn open(
 }
 
 /// What a person should know of what is not carried over.
-pub(super) fn notes(left_out: &[String], chosen: &Plan) -> Vec<String> {
+pub(super) fn notes(left_out: &[String], chosen: &Plan, to: SignalFormat) -> Vec<String> {
     let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!("left out: {}", left_out.join(", ")));
     }
     if !chosen.dropped.is_empty() {
-        let words: Vec<String> = chosen.dropped.iter().map(|key| in_words(key)).collect();
+        let arrays = &chosen.source.signature().arrays;
+        let words: Vec<String> = chosen.dropped.iter().map(|key| in_words(key, to, arrays)).collect();
         notes.push(format!("dropped: {}", words.join(", ")));
     }
     notes.extend(chosen.source.declared().map(Declared::not_in_arrays));

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::super::estimate::{Basis, Estimate, choose};
 use super::super::media::check_tau;
-use super::super::{hash_object, memory};
+use super::super::{hash_object, memory, shortfall};
 use super::prove::Measures;
 use super::work::{as_they_are, convert};
 use super::{Allocated, Making, Opened, SignalJob, coded, open, prove, shard_places, worker_bytes};
@@ -80,6 +80,8 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
         Making::Coded(target) => subject.coded(target)?,
     };
     opened.notes.extend(notes);
+    let come_to = (subject_size(&opened), estimate.bytes);
+    opened.notes.extend(opened.unmet.take().map(|closest| shortfall::without_loss(&closest, come_to)));
     let sizes = (subject_size(&opened), bodies(&opened).iter().sum());
     Ok(SignalPlan {
         sizes,

@@ -410,6 +410,7 @@ mod tests {
             rules: EXACT_RULES,
             workers: 1,
             notes: Vec::new(),
+            unmet: None,
             dropped: Vec::new(),
             told: super::super::Told::SAME,
             lie: Default::default(),

@@ -77,6 +77,12 @@ impl Seconds {
     }
 }
 
+/// The greatest magnitude of the range that all arrays declare.
+pub fn peak_of(signature: &Signature) -> Option<f64> {
+    let first = signature.arrays.first()?.peak?;
+    signature.arrays.iter().all(|array| array.peak == Some(first)).then_some(first)
+}
+
 /// A time as minutes and seconds, with a fraction where there is one.
 fn clock(seconds: f64) -> String {
     let (minutes, rest) = ((seconds / 60.0).floor(), seconds % 60.0);

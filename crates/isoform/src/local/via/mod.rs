@@ -241,7 +241,9 @@ impl Way<'_> {
         {
             return Err(refused(stop.media, &format!("a sample type ({asked}) {why}")));
         }
-        self.notes.extend(led.dropped.iter().map(|key| format!("dropped on the way: {}", in_words(key))));
+        let arrays = &before.signature().arrays;
+        let words = led.dropped.iter().map(|key| in_words(key, format, arrays));
+        self.notes.extend(words.map(|words| format!("dropped on the way: {words}")));
         self.dropped.extend(led.dropped);
         let narrowed =
             led.stored.iter().enumerate().any(|(array, stored)| stored.encoding != before.encoding(array));

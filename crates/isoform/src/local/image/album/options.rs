@@ -127,6 +127,17 @@ impl Table {
         photo.feasible().nth(choice).map_or(photo.tried[0].settings, |tried| tried.settings)
     }
 
+    /// Where a choice is without loss since no quality keeps the floor: which came closest, and by what it
+    /// misses.
+    pub fn unmet(&self, photo: usize, choice: usize) -> Option<String> {
+        let photo = &self.photos[photo];
+        let chosen = photo.feasible().nth(choice).filter(|chosen| chosen.settings.lossless)?;
+        let lossy = || photo.tried.iter().filter(|tried| !tried.settings.lossless);
+        let closest = lossy().min_by(|a, b| a.d_squared.total_cmp(&b.d_squared))?;
+        let keeps_none = lossy().all(|tried| tried.missed.is_some()) && closest.bytes < chosen.bytes;
+        photo.told(closest).filter(|_| keeps_none)
+    }
+
     /// Fails unless what was made is what had been measured.
     pub fn check_same(&self, photo: usize, choice: usize, whole: &VerifiedWhole) -> Result<()> {
         let measured = self.photos[photo].feasible().nth(choice).map(|tried| &tried.evidence);
@@ -390,11 +401,14 @@ impl Photo {
     /// By what the option misses its floor that is nearest to the source, where none keeps it.
     fn closest(&self) -> String {
         let least = self.tried.iter().min_by(|a, b| a.d_squared.total_cmp(&b.d_squared));
-        let told = |tried: &Tried| {
-            let why = tried.missed.as_ref()?;
-            Some(format!(": {}{why}", search::best_of(&tried.settings, self.tried.len())))
-        };
-        least.and_then(told).unwrap_or_default()
+        let told = least.and_then(|tried| self.told(tried));
+        told.map_or(String::new(), |told| format!(": {told}"))
+    }
+
+    /// At which quality an option misses its floor, and by what.
+    fn told(&self, tried: &Tried) -> Option<String> {
+        let why = tried.missed.as_ref()?;
+        Some(format!("{}{why}", search::best_of(&tried.settings, self.tried.len())))
     }
 
     /// The choice of this quality.
