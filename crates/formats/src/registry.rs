@@ -50,6 +50,11 @@ impl Format {
         &self.media().name
     }
 
+    /// The name of its codec, by which tables of data know it: no definition changes it.
+    pub fn codec_name(self) -> &'static str {
+        Codec::Table(self).name()
+    }
+
     /// Its IANA media type, or the one that its project uses.
     pub fn media_type(self) -> &'static str {
         &self.media().media_type
