@@ -204,14 +204,33 @@ def test_columns_of_partitions_and_keys_that_are_not_there_have_near_names(isofo
     (tmp_path / "other.csv").write_text(TABLE)
     done = isoform("convert", tmp_path / "in.csv", tmp_path / "out", "--to", "parquet", "--partition-by", "NAME").expect(2)
     assert 'did you mean "name"?' in done.err
+    done = isoform("compare", tmp_path / "in.csv", tmp_path / "other.csv", "--key", "namee").expect(2)
+    assert 'did you mean "name"?' in done.err
     done = isoform("compare", tmp_path / "in.csv", tmp_path / "other.csv", "--key", "idd").expect(2)
-    assert 'did you mean "id"?' in done.err
+    assert 'it has "id", ' in done.err
 
 
 def test_the_nearest_name_of_a_format_is_offered(isoform, tmp_path):
     (tmp_path / "a.csv").write_text("a\n1\n")
     for said, told in [("parqet", 'did you mean "parquet"?'), ("webpp", 'did you mean "webp"?'), ("something", "the formats are csv, ")]:
         assert told in isoform("convert", tmp_path / "a.csv", tmp_path / "x", "--to", said).expect(2).err
+
+
+def test_what_is_offered_can_be_done(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    read, written = ["--from", "zip"], ["--to", "zip"]
+    for options, target in [(read, ["x.parquet"]), (written, ["x"]), (written, ["--out-dir", "out"])]:
+        told = isoform("convert", "a.csv", *target, *options, cwd=tmp_path).expect(2).err
+        assert "did you mean" not in told and "the formats are csv, " in told
+        assert (", mp3, " in told) == (options == read), "only what is written can be a target"
+
+
+def test_a_type_that_a_directory_does_not_fit_leads_to_another_type(isoform, tmp_path):
+    (tmp_path / "all" / "k=1").mkdir(parents=True)
+    (tmp_path / "all" / "k=1" / "a.csv").write_text("a\n1\n")
+    done = isoform("convert", tmp_path / "all", tmp_path / "x.parquet", "--type", "k=date").expect(9)
+    assert 'column "k": its directory tells "1", which is no date; give the column another type with --type' in done.err
+    isoform("convert", tmp_path / "all", tmp_path / "x.parquet", "--type", "k=text").expect(0)
 
 
 def test_values_of_several_kinds_are_told_of(isoform, tmp_path):
