@@ -270,6 +270,12 @@ def test_times_are_told_in_milliseconds(isoform, tmp_path):
     assert "the tightest, from 1 s to 1.428 s, has" in told.out, told.out
 
 
+def test_a_missed_budget_is_at_no_minus_zero(isoform, tmp_path):
+    source = floats(tmp_path / "x.wav", np.random.default_rng(2).normal(0, 1e-6, 2 * RATE))
+    missed = isoform("convert", source, tmp_path / "x.flac", "--sample-type", "i16", "--within", "snr=30").expect(4).err
+    assert "SNR 0 dB where at least 30 dB is asked for" in missed and "snr 0.00 dB" in missed
+
+
 @pytest.mark.parametrize("within, word, unit", [
     ("psnr=60", "PSNR", " dB"), ("snr=30", "SNR", " dB"), ("coherence=0.99", "coherence", ""),
     ("rmse=0.01", "root mean square error", ""), ("max-error=0.01", "largest error", ""),

@@ -332,8 +332,8 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kep
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: {beside}PSNR {:.2} dB, {}",
-            outcome.psnr_db,
+            "  {verdict}: measured over every sample of the finished file: {beside}PSNR {} dB, {}",
+            report::fixed(outcome.psnr_db, 2),
             report::errors(figures.rmse, figures.max_abs)
         ),
     };
@@ -433,7 +433,7 @@ pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Resu
     if finite && evidence.differing > 0 {
         let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
         let max = distance(evidence.max_abs);
-        lines.push(format!("  {differ}: PSNR {psnr_db:.2} dB, largest error {max}"));
+        lines.push(format!("  {differ}: PSNR {} dB, largest error {max}", report::fixed(*psnr_db, 2)));
     }
     lines.extend(attributes.iter().map(|key| format!("  attribute {key} differs")));
     report::result(output, &document, &lines);

@@ -8,7 +8,7 @@ use ::formats::media::{BUDGETS, Key, MediaType};
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::local::signal::Distortion;
-use crate::report::distance;
+use crate::report::{distance, fixed};
 
 /// What `--within` asks of an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,9 +116,9 @@ pub fn exact_asked(args: &Convert) -> bool {
 pub fn measured(within: &str, figures: &Distortion, psnr_db: Option<f64>) -> Vec<String> {
     let figure = |piece: &str| {
         Some(match piece.split_once('=')?.0 {
-            "psnr" => format!("PSNR {:.2} dB", psnr_db?),
-            "snr" => format!("SNR {:.2} dB", figures.snr_db),
-            "coherence" => format!("coherence {:.6}", figures.coherence),
+            "psnr" => format!("PSNR {} dB", fixed(psnr_db?, 2)),
+            "snr" => format!("SNR {} dB", fixed(figures.snr_db, 2)),
+            "coherence" => format!("coherence {}", fixed(figures.coherence, 6)),
             "rmse" => format!("root mean square error {}", distance(figures.rmse)),
             "max-error" => format!("largest error {}", distance(figures.max_abs)),
             _ => return None,
@@ -139,12 +139,11 @@ pub fn measured_beside(within: &str, told: &[&str], figures: &Distortion, psnr_d
 
 /// What was found of a part, as the bound that it just keeps, in the measure that `floor` asks for.
 pub fn reached(floor: &str, found: Bound, peak: Option<f64>) -> String {
-    // Nothing is at minus zero.
-    let decibels = |ratio: f64| (-2000.0 * ratio.log10()).round() / 100.0 + 0.0;
+    let decibels = |ratio: f64| fixed(-20.0 * ratio.log10(), 2);
     match (found, floor.split('=').next(), peak) {
-        (Bound::Rate(rate), Some("snr"), _) => format!("SNR {:.2} dB", decibels(rate)),
-        (Bound::Rate(rate), ..) => format!("coherence {:.6}", 1.0 - rate),
-        (Bound::Rmse(error), Some("psnr"), Some(peak)) => format!("PSNR {:.2} dB", decibels(error / peak)),
+        (Bound::Rate(rate), Some("snr"), _) => format!("SNR {} dB", decibels(rate)),
+        (Bound::Rate(rate), ..) => format!("coherence {}", fixed(1.0 - rate, 6)),
+        (Bound::Rmse(error), Some("psnr"), Some(peak)) => format!("PSNR {} dB", decibels(error / peak)),
         (Bound::Rmse(error), ..) => format!("root mean square error {}", distance(error)),
         (Bound::MaxAbs(error), ..) => format!("largest error {}", distance(error)),
     }
@@ -264,6 +263,9 @@ mod tests {
 
     #[test]
     fn what_is_no_budget_is_refused() {
+        assert_eq!(told("snr=20", Bound::Rate(1.0)), "SNR 0.00 dB");
+        assert_eq!(told("snr=20", Bound::Rate(1.0001)), "SNR 0.00 dB");
+        assert_eq!(told("coherence=0.9", Bound::Rate(1.000_000_1)), "coherence 0.000000");
         for text in ["", "psnr", "psnr=", "psnr=-1", "coherence=0", "coherence=1.1", "rmse=nan", "loss=1"] {
             assert!(matches!(budget(text, None, Some(1.0)), Err(Failure::Usage(_))), "{text}");
         }

@@ -341,10 +341,10 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome, (target, kept): (&Path, K
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: {beside}coherence {:.6}, snr \
-             {:.2} dB, {}",
-            figures.coherence,
-            figures.snr_db,
+            "  {verdict}: measured over every sample of the finished file: {beside}coherence {}, snr {} \
+             dB, {}",
+            report::fixed(figures.coherence, 6),
+            report::fixed(figures.snr_db, 2),
             report::errors(figures.rmse, figures.max_abs)
         ),
     };
