@@ -149,6 +149,19 @@ pub fn reached(floor: &str, found: Bound, peak: Option<f64>) -> String {
     }
 }
 
+/// Whether what was found of a part is beyond the bound that `floor` asks for: then its error is below the
+/// absolute floor, which excuses it.
+pub fn is_excused(floor: &str, found: Bound, peak: Option<f64>) -> bool {
+    // What rounding may have added.
+    let beyond = |found: f64, asked: f64| found > asked * (1.0 + 1e-9);
+    match (found, bound("--part-floor", floor, peak)) {
+        (Bound::Rate(found), Ok(Some(Bound::Rate(asked))))
+        | (Bound::Rmse(found), Ok(Some(Bound::Rmse(asked))))
+        | (Bound::MaxAbs(found), Ok(Some(Bound::MaxAbs(asked)))) => beyond(found, asked),
+        _ => false,
+    }
+}
+
 fn bound(option: &str, text: &str, peak: Option<f64>) -> Result<Option<Bound>> {
     let usage = |what: &str| Failure::Usage(format!("{option} {text}: {what}"));
     if text == "exact" {
@@ -250,6 +263,9 @@ mod tests {
     fn what_was_reached_is_told_in_the_measure_that_was_asked_for() {
         let told = |floor, found| reached(floor, found, Some(255.0));
         assert_eq!(told("snr=20", Bound::Rate(0.01)), "SNR 40.00 dB");
+        assert_eq!(told("snr=20", Bound::Rate(1.0)), "SNR 0.00 dB");
+        assert_eq!(told("snr=20", Bound::Rate(1.0001)), "SNR 0.00 dB");
+        assert_eq!(told("coherence=0.9", Bound::Rate(1.000_000_1)), "coherence 0.000000");
         assert_eq!(told("coherence=0.9", Bound::Rate(0.01)), "coherence 0.990000");
         assert_eq!(told("psnr=40", Bound::Rmse(0.255)), "PSNR 60.00 dB");
         assert_eq!(told("rmse=1", Bound::Rmse(0.255)), "root mean square error 0.255");
@@ -262,10 +278,20 @@ mod tests {
     }
 
     #[test]
+    fn a_part_beyond_its_bound_is_excused() {
+        let excused = |floor, found| is_excused(floor, found, Some(255.0));
+        for floor in ["snr=20", "coherence=0.9"] {
+            assert_eq!(
+                [0.099, 0.1, 0.101].map(|rate| excused(floor, Bound::Rate(rate))),
+                [false, false, true]
+            );
+        }
+        assert!(excused("psnr=40", Bound::Rmse(2.56)) && !excused("psnr=40", Bound::Rmse(2.54)));
+        assert!(excused("max-error=1", Bound::MaxAbs(1.5)) && !excused("rmse=1", Bound::MaxAbs(1.5)));
+    }
+
+    #[test]
     fn what_is_no_budget_is_refused() {
-        assert_eq!(told("snr=20", Bound::Rate(1.0)), "SNR 0.00 dB");
-        assert_eq!(told("snr=20", Bound::Rate(1.0001)), "SNR 0.00 dB");
-        assert_eq!(told("coherence=0.9", Bound::Rate(1.000_000_1)), "coherence 0.000000");
         for text in ["", "psnr", "psnr=", "psnr=-1", "coherence=0", "coherence=1.1", "rmse=nan", "loss=1"] {
             assert!(matches!(budget(text, None, Some(1.0)), Err(Failure::Usage(_))), "{text}");
         }
