@@ -119,8 +119,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let sources = sources::paths(&typed.found);
     refuse_together(args, &sources, target)?;
     let args = &options::without_waiting(args, &[]);
-    options::refuse_signals(args)?;
-    refuse_within(args)?;
+    refuse_signals(args)?;
     let dir = directory_of(target);
     let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
     let write = options::writing(&args.writing, &target)?;
@@ -183,7 +182,9 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     })
 }
 
-fn refuse_within(args: &Convert) -> Result<()> {
+/// Fails where options for arrays and images were given, a budget among them.
+pub fn refuse_signals(args: &Convert) -> Result<()> {
+    options::refuse_signals(args)?;
     match args.within.as_ref().filter(|within| *within != "exact") {
         None => Ok(()),
         Some(within) => {

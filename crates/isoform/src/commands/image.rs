@@ -75,10 +75,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
         (None, None) => return Ok(None),
     };
-    let args = &options::without_waiting(args, &about(to));
-    args.typed.check_arrays()?;
-    refuse_arrays(args)?;
-    check_effort(args, to)?;
+    let args = &of_images(args, to)?;
     let media = (
         media::identify(from, args.reading.from.as_deref(), Some(source)),
         media::identify(Codec::Image(to), args.writing.to.as_deref(), Some(target)),
@@ -117,6 +114,26 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         #[cfg(test)]
         lie: None,
     }))
+}
+
+/// The arguments without what waits for other conversions.
+///
+/// # Errors
+/// An option that means nothing for images of this format.
+fn of_images(args: &Convert, to: ImageFormat) -> Result<Convert> {
+    let args = options::without_waiting(args, &about(to));
+    args.typed.check_arrays()?;
+    refuse_arrays(&args)?;
+    check_effort(&args, to)?;
+    Ok(args)
+}
+
+/// Refuses an option that was typed and means nothing for a target of this format.
+pub fn check_typed(args: &Convert, to: ImageFormat) -> Result<()> {
+    let args = &of_images(args, to)?;
+    let media = media::identify(Codec::Image(to), args.writing.to.as_deref(), None);
+    let (within, _) = budgets::asked(args, media);
+    fixed(args, to, media, within != "exact").map(drop)
 }
 
 /// Memory for the image: a share of it where several are worked on side by side.
