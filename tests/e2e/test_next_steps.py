@@ -5,9 +5,11 @@ import os
 import random
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 from PIL import Image
 
 import harness
@@ -254,6 +256,38 @@ def test_a_link_to_standard_output_as_target_leads_to_its_name(isoform, tmp_path
         assert "- is standard output" in done.err and "remove" not in done.err, done.err
         assert "remove the link" in isoform("convert", "a.csv", "other.csv", *options, cwd=tmp_path).expect(code).err
     assert isoform("convert", "a.csv", "-", "--to", "csv", cwd=tmp_path).expect(0).out == "a\n1\n"
+
+
+@pytest.mark.parametrize("kind, told, to", [
+    ("npy", "holds arrays", "parquet"), ("wav", "is a sound", "flac"), ("png", "is an image", "webp"),
+])
+def test_files_that_are_no_tables_do_not_become_one_table(isoform, tmp_path, kind, told, to):
+    """The advice is followed, and works."""
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name in ("a", "b"):
+        write_of(kind, folder / f"{name}.{kind}")
+    (tmp_path / "c.csv").write_text("a\n1\n")
+    listed = [folder / f"a.{kind}", folder / f"b.{kind}"]
+    commands = [listed, [*listed, "--from", kind], [tmp_path / "c.csv", listed[0]], *([[folder], [folder, "--from", kind]] if kind == "npy" else [])]
+    for word, paths in [(word, paths) for word in ("convert", "plan") for paths in commands]:
+        sources, more = [path for path in paths if path not in ("--from", kind)], ["--from", kind] if kind in paths else []
+        done = isoform(word, *sources, tmp_path / "x.parquet", *more).expect(2)
+        assert f"a.{kind}: {told}, and several sources become one target only as rows of a table" in done.err, done.err
+        assert f"with --out-dir DIR --to FORMAT, such as {to}" in done.err, done.err
+    isoform("convert", *listed, "--out-dir", tmp_path / "out", "--to", to).expect(0)
+    if kind == "npy":
+        (folder / "b.npy").unlink()
+        isoform("convert", folder, tmp_path / "x.parquet").expect(0)
+
+
+def write_of(kind, path):
+    if kind == "npy":
+        np.save(path, np.arange(6.0).reshape(3, 2))
+    elif kind == "wav":
+        soundfile.write(path, np.zeros(80), 8000, subtype="PCM_16")
+    else:
+        Image.new("RGB", (3, 2)).save(path)
 
 
 def test_a_target_whose_source_was_changed_is_said_to_be_whole(isoform, tmp_path):
