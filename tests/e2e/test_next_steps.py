@@ -258,6 +258,37 @@ def test_a_link_to_standard_output_as_target_leads_to_its_name(isoform, tmp_path
     assert isoform("convert", "a.csv", "-", "--to", "csv", cwd=tmp_path).expect(0).out == "a\n1\n"
 
 
+@pytest.mark.parametrize("name, to, system", [
+    ("relative.csv", "../" * 40 + "dev/stdout", "; - is standard output"), ("two.csv", "one.csv", "; - is standard output"),
+    ("/dev/stdin", None, ""), ("/dev/stderr", None, None), ("pipe.csv", "pipe", ""), ("null.csv", "/dev/null", ""),
+    ("through.csv", "/proc/self/cwd/b.csv", False), ("nowhere.csv", "missing", False),
+])
+def test_links_are_followed_to_what_they_lead_to(isoform, tmp_path, name, to, system):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    (tmp_path / "b.csv").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink("/dev/stdout", tmp_path / "one.csv")
+    if to:
+        os.symlink(to, tmp_path / name)
+    for code, options in [(7, []), (2, ["--force"])]:
+        told = isoform("convert", "a.csv", name, "--to", "csv", *options, cwd=tmp_path).expect(code).err
+        if system is False:
+            assert "is a symbolic link" in told and "remove the link" in told, told
+        else:
+            assert "it leads to a device or a stream: give another name" in told and "remove" not in told, told
+            assert system is None or told.strip().endswith("give another name" + system), told
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/stderr", "one.csv"])
+def test_what_an_option_asks_for_goes_into_a_file(isoform, tmp_path, name):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    os.symlink("/dev/stdout", tmp_path / "one.csv")
+    for target, option in [("x.parquet", "--rejects"), ("-", "--certificate")]:
+        for force in [[], ["--force"]]:
+            done = isoform("convert", "a.csv", target, "--to", "parquet", option, name, *force, cwd=tmp_path).expect(2)
+            assert done.err == f"isoform: {option} {name}: leads to a device or a stream; give the name of a file\n"
+
+
 @pytest.mark.parametrize("kind, told, to", [
     ("npy", "holds arrays", "parquet"), ("wav", "is a sound", "flac"), ("png", "is an image", "webp"),
 ])
