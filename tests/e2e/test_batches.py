@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image, PngImagePlugin
 
 DROP = ("--drop", "metadata")
@@ -165,3 +166,60 @@ def test_a_compression_that_no_target_of_a_batch_has_is_refused(isoform, tmp_pat
     # One that was not typed waits for the targets that it is about.
     isoform("convert", *command[:-1], env={"ISOFORM_COMPRESSION": other}).expect(0)
     isoform("convert", *command, own, "--force").expect(0)
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    """A folder of each kind of source."""
+    for name in ("images", "arrays", "sounds", "tables"):
+        (tmp_path / name).mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(tmp_path / f"images/{name}.png")
+        np.save(tmp_path / f"arrays/{name}.npy", np.arange(6.0).reshape(3, 2))
+        soundfile.write(tmp_path / f"sounds/{name}.wav", np.linspace(-0.9, 0.9, 16000), 8000, subtype="FLOAT")
+        (tmp_path / f"tables/{name}.csv").write_text("k,v\n1,2\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("sources, to, options, told", [
+    ("images", "npy", ["--effort", "3"], "--effort is about images, and the target is npy"),
+    ("images", "png", ["--effort", "99"], "--effort 99: that of png lies between"),
+    ("images", "png", ["--quality", "80"], "--quality 80: png has none"),
+    ("images", "png", ["--sample-type", "f32"], "--sample-type: means nothing for images"),
+    ("images", "qoi", ["--minimise", "time"], "--minimise time: qoi has no effort"),
+    ("arrays", "csv", ["--quality", "3"], "--quality: is for arrays and images"),
+    ("arrays", "csv", ["--delimiter", ";"], "--delimiter is about the reading of tables"),
+    ("arrays", "npz", ["--bits", "3"], "--bits 3: is about arrays that become sounds"),
+    ("arrays", "npz", ["--nulls", "nan"], "--nulls: is about columns of tables"),
+    ("arrays", "npz", ["--quality", "3"], "--quality is about images, and the target is npz"),
+    ("sounds", "flac", ["--quality", "7"], "--quality is about images, and the target is flac"),
+    ("tables", "parquet", ["--within", "psnr=30"], "--within psnr=30: tables are converted exactly"),
+    ("tables", "parquet", ["--rate", "8000"], "--rate: is for arrays and images"),
+    ("tables", "xz", ["--within", "psnr=30"], "--within psnr=30: bytes are converted exactly"),
+    ("tables", "xz", ["--drop", "metadata"], "--drop: is for arrays and images"),
+])
+def test_an_option_that_means_nothing_for_a_batch_is_refused_once(isoform, kinds, sources, to, options, told):
+    """As for one target: whoever types an option and gets a result believes that it was followed."""
+    for word in ("convert", "plan"):
+        refused = isoform(word, kinds / sources, "--out-dir", kinds / "out", "--to", to, *options).expect(2)
+        assert refused.err.count(told) == 1 and refused.err.count("isoform: ") == 1, refused.err
+    assert not (kinds / "out").exists()
+
+
+@pytest.mark.parametrize("sources, to", [("arrays", "csv"), ("arrays", "npz"), ("tables", "npy"), ("tables", "xz"), ("images", "bmp")])
+def test_defaults_wait_for_the_batches_that_they_are_about(isoform, kinds, sources, to):
+    (kinds / "isoform.toml").write_text('[convert]\nquality = 80\neffort = 1\nrate = 8000\nbits = 24\nnulls = "nan"\ndrop = ["metadata"]\n')
+    isoform("convert", sources, "--out-dir", "out", "--to", to, cwd=kinds).expect(0)
+
+
+def test_a_type_of_samples_that_is_typed_counts_for_each_sound_of_a_batch(isoform, kinds):
+    options = ["--to", "flac", "--within", "snr=20"]
+    for out, more, subtype in [("few", [], "PCM_S8"), ("typed", ["--sample-type", "i16"], "PCM_16")]:
+        isoform("convert", kinds / "sounds", "--out-dir", kinds / out, *options, *more).expect(0)
+        assert soundfile.info(kinds / out / "a.flac").subtype == subtype
+
+
+def test_options_about_tables_count_where_a_batch_has_one(isoform, kinds):
+    (kinds / "arrays" / "c.csv").write_text("k,v\n1.5,2\n,3\n")
+    isoform("convert", kinds / "arrays" / "c.csv", kinds / "arrays" / "a.npy", "--out-dir", kinds / "out", "--to", "npz",
+            "--nulls", "nan", *DROP).expect(0)

@@ -125,6 +125,42 @@ def test_grey_of_few_bits_keeps_its_transparent_shade(isoform, tmp_path, bits):
     assert style(other)["declaredKept"] is False
 
 
+@pytest.mark.parametrize("bits, kind, chunks, told", [
+    (4, 0, [(b"tRNS", b"\1")], "has 1 byte, and a shade of grey has 2"),
+    (4, 0, [(b"tRNS", b"")], "has 0 bytes, and a shade of grey has 2"),
+    (8, 0, [(b"tRNS", b"\0\1\0")], "has 3 bytes, and a shade of grey has 2"),
+    (16, 0, [(b"tRNS", b"\0\1\0")], "has 3 bytes, and a shade of grey has 2"),
+    (24, 2, [(b"tRNS", b"\0\1")], "has 2 bytes, and a colour has 6"),
+    (48, 2, [(b"tRNS", bytes(7))], "has 7 bytes, and a colour has 6"),
+    (4, 3, [(b"PLTE", bytes(9)), (b"tRNS", bytes(4))], "has 4 bytes, and the palette before it has 3 colours"),
+    (4, 3, [(b"tRNS", bytes(2)), (b"PLTE", bytes(9))], "has 2 bytes, and the palette before it has 0 colours"),
+    (4, 0, [(b"tRNS", b"\0\1"), (b"tRNS", b"\0\2")], "a second chunk"),
+])
+def test_transparency_that_does_not_fit_is_damage(isoform, tmp_path, bits, kind, chunks, told):
+    source = tmp_path / "x.png"
+    # A pixel of several samples is written as one number.
+    png(source, np.ones((3, 5), dtype=int), bits, kind, *chunks)
+    data = bytearray(source.read_bytes())
+    depth = bits // {0: 1, 2: 3, 3: 1}[kind]
+    data[24] = depth
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    source.write_bytes(data)
+    run = isoform("convert", source, tmp_path / "y.webp").expect(9)
+    assert "malformed png" in run.err and told in run.err and "tRNS" in run.err
+    assert not (tmp_path / "y.webp").exists()
+
+
+def test_transparency_beside_an_alpha_channel_is_named(isoform, tmp_path):
+    source = tmp_path / "x.png"
+    Image.fromarray(LETTERS.integers(0, 256, (4, 4, 4), dtype=np.uint8), "RGBA").save(source)
+    data = source.read_bytes()
+    told = struct.pack(">I", 6) + b"tRNS" + bytes(6) + struct.pack(">I", zlib.crc32(b"tRNS" + bytes(6)))
+    source.write_bytes(data[:33] + told + data[33:])
+    run = isoform("--json", "convert", source, tmp_path / "y.png").expect(0).json()
+    assert any("the chunk tRNS beside an alpha channel" in note for note in run["notes"])
+    assert np.array_equal(rgba(source), rgba(tmp_path / "y.png"))
+
+
 @pytest.mark.parametrize("pixel, told", [
     ((255, 255, 255, 0), "gif cannot hold the colour of fully transparent pixels, where it is not black"),
     ((0, 0, 0, 9), "gif cannot hold opacity between none and full"),

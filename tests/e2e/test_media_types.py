@@ -335,6 +335,28 @@ def test_framing_decides_about_text_inside_too(isoform, types, tmp_path, codec, 
     assert member(codec, none) in (b"k,v\n", b"")
 
 
+@pytest.mark.parametrize("name, ending", [("parquet", "parquet"), ("avro", "avro"), ("arrow-stream", "arrows")])
+def test_a_type_of_another_name_is_read_and_written_as_before(isoform, types, tmp_path, name, ending):
+    options = ("--media-types", types(f'[type]\nmedia-type = "{media_type_of(isoform, name)}"\nname = "house"\n'))
+    source, made, called, back = (tmp_path / each for each in ("a.csv", f"a.{ending}", "called", "back.csv"))
+    source.write_text("a,b\n1,x\n2,y\n")
+    listed = isoform("formats", *options, "--json").expect(0).json()
+    usual = isoform("formats", "--json").expect(0).json()
+    types_of = lambda document, name: next(each["types"] for each in document["formats"] if each["name"] == name)
+    assert types_of(listed, "house") == types_of(usual, name)
+    isoform("convert", source, made, *options).expect(0)
+    isoform("convert", source, called, "--to", "house", *options).expect(0)
+    assert made.read_bytes() == called.read_bytes()
+    isoform("verify", made).expect(0)
+    isoform("convert", made, back, "--from", "house", *options).expect(0)
+    assert back.read_bytes() == source.read_bytes()
+    isoform("verify", back, "--source", made).expect(0)
+
+
+def media_type_of(isoform, name):
+    return next(each["mediaType"] for each in isoform("formats", "--json").expect(0).json()["formats"] if each["name"] == name)
+
+
 def test_faults_beyond_one_file_name_the_line(isoform, types):
     directory = types(SENSOR.replace('["sensor"]', '["parquet"]'), "twice.toml")
     told = isoform("formats", "--media-types", directory).expect(2).err

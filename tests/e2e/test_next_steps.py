@@ -6,9 +6,11 @@ import os
 import random
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import soundfile
 from PIL import Image
 
 import harness
@@ -205,14 +207,33 @@ def test_columns_of_partitions_and_keys_that_are_not_there_have_near_names(isofo
     (tmp_path / "other.csv").write_text(TABLE)
     done = isoform("convert", tmp_path / "in.csv", tmp_path / "out", "--to", "parquet", "--partition-by", "NAME").expect(2)
     assert 'did you mean "name"?' in done.err
+    done = isoform("compare", tmp_path / "in.csv", tmp_path / "other.csv", "--key", "namee").expect(2)
+    assert 'did you mean "name"?' in done.err
     done = isoform("compare", tmp_path / "in.csv", tmp_path / "other.csv", "--key", "idd").expect(2)
-    assert 'did you mean "id"?' in done.err
+    assert 'it has "id", ' in done.err
 
 
 def test_the_nearest_name_of_a_format_is_offered(isoform, tmp_path):
     (tmp_path / "a.csv").write_text("a\n1\n")
     for said, told in [("parqet", 'did you mean "parquet"?'), ("webpp", 'did you mean "webp"?'), ("something", "the formats are csv, ")]:
         assert told in isoform("convert", tmp_path / "a.csv", tmp_path / "x", "--to", said).expect(2).err
+
+
+def test_what_is_offered_can_be_done(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    read, written = ["--from", "zip"], ["--to", "zip"]
+    for options, target in [(read, ["x.parquet"]), (written, ["x"]), (written, ["--out-dir", "out"])]:
+        told = isoform("convert", "a.csv", *target, *options, cwd=tmp_path).expect(2).err
+        assert "did you mean" not in told and "the formats are csv, " in told
+        assert (", mp3, " in told) == (options == read), "only what is written can be a target"
+
+
+def test_a_type_that_a_directory_does_not_fit_leads_to_another_type(isoform, tmp_path):
+    (tmp_path / "all" / "k=1").mkdir(parents=True)
+    (tmp_path / "all" / "k=1" / "a.csv").write_text("a\n1\n")
+    done = isoform("convert", tmp_path / "all", tmp_path / "x.parquet", "--type", "k=date").expect(9)
+    assert 'column "k": its directory tells "1", which is no date; give the column another type with --type' in done.err
+    isoform("convert", tmp_path / "all", tmp_path / "x.parquet", "--type", "k=text").expect(0)
 
 
 def test_values_of_several_kinds_are_told_of(isoform, tmp_path):
@@ -251,6 +272,69 @@ def test_a_link_to_standard_output_as_target_leads_to_its_name(isoform, tmp_path
         assert "- is standard output" in done.err and "remove" not in done.err, done.err
         assert "remove the link" in isoform("convert", "a.csv", "other.csv", *options, cwd=tmp_path).expect(code).err
     assert isoform("convert", "a.csv", "-", "--to", "csv", cwd=tmp_path).expect(0).out == "a\n1\n"
+
+
+@pytest.mark.parametrize("name, to, system", [
+    ("relative.csv", "../" * 40 + "dev/stdout", "; - is standard output"), ("two.csv", "one.csv", "; - is standard output"),
+    ("/dev/stdin", None, ""), ("/dev/stderr", None, None), ("pipe.csv", "pipe", ""), ("null.csv", "/dev/null", ""),
+    ("through.csv", "/proc/self/cwd/b.csv", False), ("nowhere.csv", "missing", False),
+])
+def test_links_are_followed_to_what_they_lead_to(isoform, tmp_path, name, to, system):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    (tmp_path / "b.csv").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink("/dev/stdout", tmp_path / "one.csv")
+    if to:
+        os.symlink(to, tmp_path / name)
+    for code, options in [(7, []), (2, ["--force"])]:
+        told = isoform("convert", "a.csv", name, "--to", "csv", *options, cwd=tmp_path).expect(code).err
+        if system is False:
+            assert "is a symbolic link" in told and "remove the link" in told, told
+        else:
+            assert "it leads to a device or a stream: give another name" in told and "remove" not in told, told
+            assert system is None or told.strip().endswith("give another name" + system), told
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/stderr", "one.csv"])
+def test_what_an_option_asks_for_goes_into_a_file(isoform, tmp_path, name):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    os.symlink("/dev/stdout", tmp_path / "one.csv")
+    for target, option in [("x.parquet", "--rejects"), ("-", "--certificate")]:
+        for force in [[], ["--force"]]:
+            done = isoform("convert", "a.csv", target, "--to", "parquet", option, name, *force, cwd=tmp_path).expect(2)
+            assert done.err == f"isoform: {option} {name}: leads to a device or a stream; give the name of a file\n"
+
+
+@pytest.mark.parametrize("kind, told, to", [
+    ("npy", "holds arrays", "parquet"), ("wav", "is a sound", "flac"), ("png", "is an image", "webp"),
+])
+def test_files_that_are_no_tables_do_not_become_one_table(isoform, tmp_path, kind, told, to):
+    """The advice is followed, and works."""
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name in ("a", "b"):
+        write_of(kind, folder / f"{name}.{kind}")
+    (tmp_path / "c.csv").write_text("a\n1\n")
+    listed = [folder / f"a.{kind}", folder / f"b.{kind}"]
+    commands = [listed, [*listed, "--from", kind], [tmp_path / "c.csv", listed[0]], *([[folder], [folder, "--from", kind]] if kind == "npy" else [])]
+    for word, paths in [(word, paths) for word in ("convert", "plan") for paths in commands]:
+        sources, more = [path for path in paths if path not in ("--from", kind)], ["--from", kind] if kind in paths else []
+        done = isoform(word, *sources, tmp_path / "x.parquet", *more).expect(2)
+        assert f"a.{kind}: {told}, and several sources become one target only as rows of a table" in done.err, done.err
+        assert f"with --out-dir DIR --to FORMAT, such as {to}" in done.err, done.err
+    isoform("convert", *listed, "--out-dir", tmp_path / "out", "--to", to).expect(0)
+    if kind == "npy":
+        (folder / "b.npy").unlink()
+        isoform("convert", folder, tmp_path / "x.parquet").expect(0)
+
+
+def write_of(kind, path):
+    if kind == "npy":
+        np.save(path, np.arange(6.0).reshape(3, 2))
+    elif kind == "wav":
+        soundfile.write(path, np.zeros(80), 8000, subtype="PCM_16")
+    else:
+        Image.new("RGB", (3, 2)).save(path)
 
 
 def test_a_target_whose_source_was_changed_is_said_to_be_whole(isoform, tmp_path):

@@ -136,6 +136,35 @@ def test_tags_and_chunks_are_kept_or_named(isoform, tmp_path):
     assert "dropped: tag:MOOD" in run["notes"]
 
 
+@pytest.mark.parametrize("extra, keys", [
+    (chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"Lavf58.29.100\0") + chunk(b"INAM", b"Title\0")), ["tag:ENCODER", "tag:TITLE"]),
+    (2 * chunk(b"LIST", b"INFO" + chunk(b"INAM", b"Title\0")), ["riff:LIST", "tag:TITLE"]),
+    (chunk(b"LIST", b"adtlx") + chunk(b"bext", b"abc"), ["riff:LIST", "riff:bext"]),
+    (chunk(b"JUNK", b"hello!") + chunk(b"PAD ", b"") + chunk(b"FLLR", b"x") + chunk(b"fact", b"1234"), []),
+])
+def test_chunks_that_the_reference_encoder_carries_along_are_what_they_are_in_a_wav(isoform, tmp_path, extra, keys):
+    source, carried, made, back = (tmp_path / name for name in ("x.wav", "x.flac", "made.wav", "back.flac"))
+    wav(source, (1, b"\1\0\2\0\3\0\4\0"), extra=extra)
+    subprocess.run(["flac", "-s", "--keep-foreign-metadata", source, "-o", carried], check=True)
+    isoform("convert", carried, made).expect(0)
+    isoform("convert", carried, back).expect(0)
+    shown = [isoform("--json", "inspect", path).expect(0).json() for path in (source, carried, made, back)]
+    assert len({document["content"] for document in shown}) == 1
+    found = [attribute["key"] for attribute in shown[1]["attributes"]]
+    assert found == sorted([*keys, "sound.rate"])
+    isoform("verify", made, "--source", carried).expect(0)
+
+
+def test_a_list_of_tags_beside_comments_that_tell_them_stays_a_chunk(isoform, tmp_path):
+    source, carried, made = tmp_path / "x.wav", tmp_path / "x.flac", tmp_path / "made.wav"
+    wav(source, (1, b"\1\0"), extra=chunk(b"LIST", b"INFO" + chunk(b"INAM", b"old\0")))
+    subprocess.run(["flac", "-s", "--keep-foreign-metadata", "-T", "TITLE=new", source, "-o", carried], check=True)
+    isoform("convert", carried, made).expect(0)
+    for path in (carried, made):
+        told = {each["key"]: each.get("value") for each in isoform("--json", "inspect", path).expect(0).json()["attributes"]}
+        assert set(told) == {"riff:LIST", "sound.rate", "tag:TITLE"} and told["tag:TITLE"] == "new"
+
+
 def test_layouts_of_channels_are_content(isoform, tmp_path):
     fmt = struct.pack("<HHIIHHHHIH", 0xFFFE, 2, 8000, 32000, 4, 16, 22, 16, 0x600, 1)
     fmt += bytes.fromhex("000000001000800000aa00389b71")

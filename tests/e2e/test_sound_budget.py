@@ -283,6 +283,26 @@ def test_times_are_told_in_milliseconds(isoform, tmp_path):
     assert "the tightest, from 1 s to 1.428 s, has" in told.out, told.out
 
 
+@pytest.mark.parametrize("within, measure", [("snr=30", "SNR"), ("coherence=0.99", "coherence")])
+def test_a_part_that_the_absolute_floor_alone_excuses_is_said_to_be_so(isoform, tmp_path, within, measure):
+    noise = np.random.default_rng(2).normal(0, 0.1, RATE)
+    options = ["--sample-type", "i16", "--within", within, "--force"]
+    excused = rf"whose error is below the absolute floor, has {measure} (-?[0-9.]+)"
+    for quiet, limit in [(noise * 1e-6, 0.001), (noise * 1e-4, 3)]:
+        source, made = floats(tmp_path / "x.wav", np.concatenate([noise, quiet])), tmp_path / "x.flac"
+        told = isoform("convert", source, made, *options).expect(0).out
+        found = re.search(rf"from 1 s to 2 s, {excused}", told)
+        assert found and not found[1].startswith("-") and float(found[1]) < limit, told
+    source = floats(tmp_path / "x.wav", np.concatenate([noise, noise * 0.9]))
+    assert "absolute floor" not in isoform("convert", source, made, *options).expect(0).out
+
+
+def test_a_missed_budget_is_at_no_minus_zero(isoform, tmp_path):
+    source = floats(tmp_path / "x.wav", np.random.default_rng(2).normal(0, 1e-6, 2 * RATE))
+    missed = isoform("convert", source, tmp_path / "x.flac", "--sample-type", "i16", "--within", "snr=30").expect(4).err
+    assert "SNR 0 dB where at least 30 dB is asked for" in missed and "snr 0.00 dB" in missed
+
+
 @pytest.mark.parametrize("within, word, unit", [
     ("psnr=60", "PSNR", " dB"), ("snr=30", "SNR", " dB"), ("coherence=0.99", "coherence", ""),
     ("rmse=0.01", "root mean square error", ""), ("max-error=0.01", "largest error", ""),

@@ -308,7 +308,8 @@ impl Evidence {
     pub fn snr_db(&self) -> Result<f64, EvidenceError> {
         match self.d_squared()? {
             0.0 => Ok(f64::INFINITY),
-            d_squared => Ok(-10.0 * (d_squared / self.norm_squared()?).log10()),
+            // Nothing is at minus zero.
+            d_squared => Ok(-10.0 * (d_squared / self.norm_squared()?).log10() + 0.0),
         }
     }
 

@@ -50,6 +50,11 @@ impl Format {
         &self.media().name
     }
 
+    /// The name of its codec, by which tables of data know it: no definition changes it.
+    pub fn codec_name(self) -> &'static str {
+        Codec::Table(self).name()
+    }
+
     /// Its IANA media type, or the one that its project uses.
     pub fn media_type(self) -> &'static str {
         &self.media().media_type
@@ -67,13 +72,23 @@ impl Format {
 
     /// The format that a person calls by name, ending or media type.
     pub fn named(name: &str) -> Result<Self> {
+        Self::of_all(name, |_| true)
+    }
+
+    /// The same of a target: what is only read is not offered.
+    pub fn named_target(name: &str) -> Result<Self> {
+        Self::of_all(name, Codec::is_written)
+    }
+
+    fn of_all(name: &str, is_offered: fn(Codec) -> bool) -> Result<Self> {
         match catalog().named(name).map(|media| media.codec) {
             Some(Codec::Table(format)) => Ok(format),
             Some(_) => {
                 Err(Error::Misuse(format!("{name:?} is no format of tables; those are {}", Self::names())))
             }
             None => {
-                let all: Vec<_> = catalog().types().iter().map(|media| media.name.as_str()).collect();
+                let all = catalog().types().iter().filter(|media| is_offered(media.codec));
+                let all: Vec<_> = all.map(|media| media.name.as_str()).collect();
                 let next = match near(name, &all) {
                     Some(near) => format!("did you mean {near:?}?"),
                     None => format!("the formats are {}", all.join(", ")),

@@ -29,9 +29,13 @@ pub fn some_of(some: impl Display, all: impl Display, noun: &str, verb: &str) ->
 /// Names that are listed where one is not among them.
 const LISTED: usize = 20;
 
-/// The name that is most like one that is not among these, if any is.
+/// The name that is most like one that is not among these, if any is: a third of its characters may differ,
+/// and of less than four none, since short names of different things are alike.
 pub fn near<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    let most = (name.chars().count() / 2).max(1);
+    let most = match name.chars().count() {
+        ..4 => 0,
+        count => count / 3,
+    };
     let far = names.iter().map(|other| (distance(&name.to_lowercase(), &other.to_lowercase()), *other));
     far.filter(|(far, _)| *far <= most).min_by_key(|(far, _)| *far).map(|(_, near)| near)
 }
@@ -85,6 +89,17 @@ mod tests {
             let expected =
                 if name == "di" { "it has \"id\", " } else { &format!("did you mean {:?}?", names[near]) };
             assert!(told.starts_with(expected), "{name}: {told}");
+        }
+        let formats = ["csv", "parquet", "gzip", "bzip2"];
+        for (name, found) in [
+            ("zip", None),
+            ("cvs", None),
+            ("gzp", None),
+            ("gzipp", Some("gzip")),
+            ("parqet", Some("parquet")),
+            ("packet", None),
+        ] {
+            assert_eq!(near(name, &formats), found, "{name}");
         }
         let many: Vec<String> = (0..30).map(|at| format!("column {at}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();

@@ -193,7 +193,7 @@ impl Encoder {
 /// Options that the format does not have; a column type that the format cannot carry.
 pub fn encoder(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Encoder> {
     refuse_asked(options)?;
-    check_names(options.format.name(), schema)?;
+    check_names(options.format.codec_name(), schema)?;
     Ok(match options.format {
         Format::Parquet => Encoder::Binary(parquet(schema, typings, options)?),
         Format::ArrowFile | Format::ArrowStream => Encoder::Binary(arrow(schema, typings, options)?),
@@ -228,7 +228,7 @@ fn parquet(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Res
 fn arrow(schema: &SchemaRef, typings: &Typings, options: &WriteOptions) -> Result<Box<dyn TableEncoder>> {
     let compression = arrow_compression(&options.compression()?, options.format)?;
     let stream = options.format == Format::ArrowStream;
-    let carrier = Carrier::plan(options.format.name(), schema)?;
+    let carrier = Carrier::plan(options.format.codec_name(), schema)?;
     let physical = with_entries(carrier.physical(), entries(schema, typings, options, Some(&carrier))?);
     Ok(carried(ArrowEncoder::new(physical, ArrowOptions { stream, compression }), carrier))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use formats::words::counted;
 
+use crate::local::standard::{is_standard_output, leads_into_system};
 use crate::typed::giver;
 
 /// Done and verified.
@@ -221,22 +222,19 @@ fn without_distance(error: impl Display, next: &str) -> Failure {
 /// replaced.
 fn instead(path: &Path) -> &'static str {
     match path.symlink_metadata().map(|metadata| metadata.file_type()) {
-        Ok(_) if leads_into_system(path) => INTO_SYSTEM,
+        Ok(_) if leads_into_system(path) => into_system(path),
         Ok(kind) if kind.is_symlink() => "it is a symbolic link: give another name, or remove the link",
         Ok(kind) if !kind.is_file() && !kind.is_dir() => "it is no file: give another name",
         _ => "give another name, or --force to replace it",
     }
 }
 
-/// What is told of a link into the system's own directories, which nobody should remove.
-pub const INTO_SYSTEM: &str = "it leads to a device or a stream: give another name; - is standard output";
-
-/// Whether a path is a link that belongs to the system, such as `/dev/stdout`, or leads to what does.
-pub fn leads_into_system(path: &Path) -> bool {
-    // Shared memory is for files of anybody.
-    let of_system =
-        |path: &Path| path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm");
-    path.read_link().is_ok_and(|to| of_system(path) || of_system(&to))
+/// What is told of a target whose name leads to a device or a stream, which nobody should remove.
+pub fn into_system(path: &Path) -> &'static str {
+    match is_standard_output(path) {
+        true => "it leads to a device or a stream: give another name; - is standard output",
+        false => "it leads to a device or a stream: give another name",
+    }
 }
 
 /// The next step where a certificate does not hold.

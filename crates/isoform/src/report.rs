@@ -128,6 +128,15 @@ pub fn errors(rmse: f64, largest: f64) -> String {
     format!("root mean square error {}, largest error {}", distance(rmse), distance(largest))
 }
 
+/// A number with so many decimals. None is minus zero, which rounding makes of a little less than nothing.
+pub fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-').filter(|digits| digits.bytes().all(|byte| matches!(byte, b'0' | b'.'))) {
+        Some(zero) => zero.to_owned(),
+        None => text,
+    }
+}
+
 /// The same number without zeros at the end of its fraction.
 pub fn shortened(number: &str) -> String {
     let (digits, exponent) = number.split_at(number.find('e').unwrap_or(number.len()));

@@ -150,6 +150,12 @@ impl Typed {
         Typed(typed.filter_map(|arg| arg.get_long().map(str::to_owned)).collect())
     }
 
+    /// This option alone, if it was typed.
+    #[must_use]
+    pub fn only(&self, option: &str) -> Self {
+        Typed(self.0.iter().filter(|typed| *typed == option).cloned().collect())
+    }
+
     /// Whether this option was typed.
     pub fn has(&self, option: &str) -> bool {
         self.0.iter().any(|typed| typed == option)

@@ -8,11 +8,12 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::held::Held;
 use super::{Concat, Kind, Member};
+use crate::carry::type_told;
 use crate::error::{Error, Place, Result};
 use crate::jsonl;
 use crate::open::Why;
 use crate::partition::{PathColumn, one_row, values_of};
-use crate::text::{ColumnFormatter, ColumnTyping};
+use crate::text::{ColumnFormatter, ColumnTyping, type_name};
 use crate::typings::Typings;
 
 /// A column that no source holds.
@@ -82,9 +83,9 @@ impl Concat {
                     continue;
                 }
                 let row = one_row(text.as_deref(), &typing)?.ok_or_else(|| {
-                    let told = told(text.as_deref());
-                    let what = format!("the directory tells {told}, which is no value of type {data_type}");
-                    Error::malformed("partition", place(member, name), what)
+                    let ty = type_name(data_type).unwrap_or_else(|| type_told(data_type));
+                    let what = format!("its directory tells {}, which is no {ty}", told(text.as_deref()));
+                    Error::unsupported(place(member, name), what, "give the column another type with --type")
                 })?;
                 member.added.push(row);
             }

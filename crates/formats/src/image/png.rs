@@ -1,5 +1,7 @@
 //! Provides PNG: chunks and their checksums by hand, the pixels by the crate `png`.
 
+mod transparency;
+
 use std::io::Cursor;
 
 use ::png::chunk::ChunkType;
@@ -305,6 +307,7 @@ fn translated(value: &[u8]) -> Option<&[u8]> {
 /// Everything but the pixels. Every chunk must lie within the file and pass its checksum.
 fn attributes(bytes: &[u8]) -> Result<Attributes> {
     let mut attributes = Attributes::default();
+    let mut before = transparency::Before::default();
     let mut at = 8;
     loop {
         let damaged = |what: &str| Error::malformed(PNG, Place::at_byte(at as u64), what);
@@ -321,6 +324,9 @@ fn attributes(bytes: &[u8]) -> Result<Attributes> {
             return Err(damaged(&format!("the checksum of the chunk \"{name}\" does not match")));
         }
         let first = at + 8;
+        if before.take(name, data).map_err(|what| damaged(&what))? {
+            attributes.ignore("the chunk tRNS beside an alpha channel".to_owned())?;
+        }
         at = end + 4;
         match name {
             b"IEND" => break,

@@ -13,6 +13,7 @@ pub(crate) mod mp3;
 pub(crate) mod ogg;
 pub(crate) mod opus;
 pub(crate) mod pcm;
+mod riff;
 pub(crate) mod tags;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::riff::{self, Role};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::limits::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX};
@@ -77,6 +78,11 @@ impl Found {
         self.add(format!("{TAG}{}", name.to_ascii_uppercase()), value.as_bytes().to_vec())
     }
 
+    /// Whether a tag of this name, in capitals, was added.
+    pub fn has_tag(&self, name: &str) -> bool {
+        self.attributes.iter().any(|(key, _)| key.strip_prefix(TAG) == Some(name))
+    }
+
     /// All attributes, by key; those of one key in the order in which they were found.
     pub fn finish(mut self) -> Vec<(String, Vec<u8>)> {
         self.attributes.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -145,14 +151,25 @@ pub(crate) fn write_info(attributes: &[(String, Vec<u8>)]) -> Option<Vec<u8>> {
 
 /// Which attributes a WAV has no place for: their indexes.
 pub(crate) fn beyond_wav(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
-    let lost = |(index, (key, value)): (usize, &(String, Vec<u8>))| {
+    let is_listed = |index: usize| {
+        let (key, value) = &attributes[index];
         let tag = key.strip_prefix(TAG);
-        let known = tag.is_some_and(|tag| INFO.iter().any(|(name, _)| *name == tag)) && !value.contains(&0);
+        let known = tag.is_some_and(|tag| INFO.iter().any(|(name, _)| *name == tag));
         let alone = index == 0 || attributes[index - 1].0 != *key;
-        let chunk = key.strip_prefix(RIFF).and_then(super::chunk_id).is_some();
-        (!(key == RATE || (known && alone) || chunk)).then_some(index)
+        known && alone && !value.contains(&0) && std::str::from_utf8(value).is_ok()
     };
-    attributes.iter().enumerate().filter_map(lost).collect()
+    let all = 0..attributes.len();
+    let has_list = all.clone().any(is_listed);
+    let held = |index: usize| {
+        let (key, value) = &attributes[index];
+        match riff::id(key).map(|id| (riff::role(&id), id)) {
+            // The first list of tags in a file is tags.
+            Some((Role::Content, id)) => has_list || &id != b"LIST" || read_info(value).is_none(),
+            Some((role, _)) => role == Role::Outermost,
+            None => key == RATE || is_listed(index),
+        }
+    };
+    all.filter(|index| !held(*index)).collect()
 }
 
 /// Which attributes a FLAC has no place for: their indexes.
@@ -160,9 +177,9 @@ pub(crate) fn beyond_flac(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
     let lost = |(index, (key, value)): (usize, &(String, Vec<u8>))| {
         let held = key == RATE
             || key.strip_prefix(TAG).is_some_and(|tag| is_name(tag) && std::str::from_utf8(value).is_ok())
-            || key.strip_prefix(RIFF).and_then(super::chunk_id).is_some()
+            || riff::id(key).is_some_and(|id| riff::role(&id) == Role::Content)
             || key == PICTURE
-            || key.starts_with(FLAC);
+            || super::flac::holds(key, value);
         (!(held && value.len() < (1 << 24) - 64)).then_some(index)
     };
     attributes.iter().enumerate().filter_map(lost).collect()
@@ -231,6 +248,34 @@ mod tests {
             let lost = [beyond_wav(&of(RIFF)), beyond_flac(&of(RIFF)), beyond_aiff(&of(AIFF))];
             assert!(lost.iter().all(|lost| lost.is_empty() == is_held), "{id}");
         }
+    }
+
+    #[test]
+    fn a_chunk_is_held_where_it_comes_back_as_one() {
+        let info = b"INFOINAM\x02\0\0\0a\0";
+        let cases: [(&str, &[u8], bool, bool); 14] = [
+            ("riff:data", b"x", false, false),
+            ("riff:fmt ", b"x", false, false),
+            ("riff:ds64", b"x", false, false),
+            ("riff:fact", b"x", false, false),
+            ("riff:JUNK", b"x", false, false),
+            ("riff:RIFF", b"x", true, false),
+            ("riff:LIST", info, false, true),
+            ("riff:LIST", b"adtl", true, true),
+            ("flac:abcd", b"bext\x01\0\0\0x", false, true),
+            ("flac:riff", b"bext\x01\0\0\0x", false, false),
+            ("flac:riff", b"bext\x02\0\0\0x", false, true),
+            ("flac:abc", b"x", false, false),
+            ("flac:cuesheet", b"x", false, true),
+            ("tag:TITLE", b"\xff", false, false),
+        ];
+        for (key, value, in_wav, in_flac) in cases {
+            let attributes = [(key.to_owned(), value.to_vec())];
+            let held = [beyond_wav(&attributes).is_empty(), beyond_flac(&attributes).is_empty()];
+            assert_eq!(held, [in_wav, in_flac], "{key}");
+        }
+        let two = [("riff:LIST".to_owned(), info.to_vec()), ("tag:ARTIST".to_owned(), b"x".to_vec())];
+        assert!(beyond_wav(&two).is_empty(), "a second list is a chunk");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use coherence::sample::SampleType;
 use coherence::signal::Signature;
 
 use super::pcm::Pcm;
-use super::tags::{self, Found, RIFF};
+use super::riff::{self, Role};
+use super::tags::{self, Found};
 use super::{Shape, bytes_at, layout, pcm};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
@@ -190,15 +191,13 @@ fn attributes(file: &ObjectFile, chunks: &[Chunk], found: &mut Found) -> Result<
     let mut listed = false;
     for chunk in chunks {
         let id = &chunk.id;
-        match id {
-            b"fmt " | b"data" | b"ds64" => continue,
-            // Room for later, and a count of samples that the chunk of samples tells as well.
-            b"JUNK" | b"PAD " | b"FLLR" | b"fact" => continue,
-            b"PEAK" => {
+        match riff::role(id) {
+            Role::Samples | Role::Filler => continue,
+            Role::Derived => {
                 found.ignored.push(tags::PEAK.into());
                 continue;
             }
-            _ => {}
+            Role::Outermost | Role::Content => {}
         }
         let value = tags::chunk(file, chunk.from..chunk.to)?;
         match tags::read_info(&value).filter(|_| id == b"LIST" && !listed) {
@@ -206,10 +205,7 @@ fn attributes(file: &ObjectFile, chunks: &[Chunk], found: &mut Found) -> Result<
                 listed = true;
                 tags.iter().try_for_each(|(name, value)| found.tag(name, value))?;
             }
-            None => found.add(
-                format!("{RIFF}{}", id.iter().map(|byte| char::from(*byte)).collect::<String>()),
-                value,
-            )?,
+            None => riff::add(id, value, found)?,
         }
     }
     Ok(())
@@ -265,8 +261,7 @@ impl WavWriter {
             put(&mut body, b"LIST", &list);
         }
         for (key, value) in &signature.attributes {
-            let id = key.strip_prefix(RIFF).and_then(super::chunk_id);
-            if let Some(id) = id {
+            if let Some(id) = riff::id(key) {
                 put(&mut body, &id, value);
             }
         }

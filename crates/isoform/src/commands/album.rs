@@ -170,19 +170,19 @@ fn lines(album: &Album, outcome: &AlbumOutcome) -> Vec<String> {
     for (job, photo) in album.jobs.iter().zip(&outcome.photographs) {
         let quality = photo.settings.quality.filter(|_| !photo.settings.lossless);
         let quality = quality.map_or("-".to_owned(), |quality| quality.to_string());
-        let (source, psnr) = (report::shown_path(&job.source), photo.outcome.psnr_db);
+        let (source, psnr) = (report::shown_path(&job.source), report::fixed(photo.outcome.psnr_db, 2));
         let ((from, to, _), notes) =
             (report::passage(&photo.outcome.done), photo.outcome.done.notes.join("; "));
-        let line = format!("{source:width$}  {quality:>7}  {psnr:>8.2}  {from:>9}  {to:>9}  {notes}");
+        let line = format!("{source:width$}  {quality:>7}  {psnr:>8}  {from:>9}  {to:>9}  {notes}");
         lines.push(line.trim_end().to_owned());
     }
     let (photographs, seconds) = (counted(album.jobs.len(), "photograph"), outcome.time.as_secs_f64());
     let (from, to) = (report::bytes(outcome.sizes.0), report::bytes(outcome.sizes.1));
     lines.push(format!("{photographs} → {}, {from} → {to}, {seconds:.2} s", album.dir.display()));
     lines.push(format!(
-        "  {}: measured over every sample of all finished files: PSNR {:.2} dB; each keeps its floor",
+        "  {}: measured over every sample of all finished files: PSNR {} dB; each keeps its floor",
         outcome.verdict.name(),
-        outcome.psnr_db
+        report::fixed(outcome.psnr_db, 2)
     ));
     lines.push(match outcome.single {
         Some((quality, bytes)) => format!(

@@ -94,11 +94,7 @@ fn of_paths(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option
         (false, _) => return Ok(None),
     }
     let args = &options::without_waiting(args, &[]);
-    options::refuse_signals(args)?;
-    if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
-        return Err(Failure::Usage(format!("--within {within}: bytes are converted exactly; leave it away")));
-    }
-    args.typed.check_bytes()?;
+    check_options(args)?;
     let codec = to.flatten().unwrap_or_else(|| names::of_target(target));
     let to = Settings::new(codec, level(args, codec)?)?;
     let mut parameters = Map::new();
@@ -167,8 +163,18 @@ fn level(args: &Convert, codec: Codec) -> Result<Option<i32>> {
     Ok(asked.level)
 }
 
-/// Refuses a compression that is not the wrapping which --to names.
-pub fn check_compression(args: &Convert) -> Result<()> {
+/// Refuses an option that means nothing for bytes.
+fn check_options(args: &Convert) -> Result<()> {
+    options::refuse_signals(args)?;
+    if let Some(within) = args.within.as_ref().filter(|within| *within != "exact") {
+        return Err(Failure::Usage(format!("--within {within}: bytes are converted exactly; leave it away")));
+    }
+    args.typed.check_bytes()
+}
+
+/// Refuses an option that was typed and means nothing for a target of the wrapping which --to names.
+pub fn check_typed(args: &Convert) -> Result<()> {
+    check_options(&options::without_waiting(args, &[]))?;
     let Some(Some(codec)) = said(args.writing.to.as_deref()) else { return Ok(()) };
     Ok(Settings::new(codec, level(args, codec)?).map(drop)?)
 }

@@ -89,15 +89,37 @@ fn refuse_together(args: &Convert, sources: &[PathBuf], target: &Path) -> Result
         Some(name) => SignalFormat::named(name).is_some() || ImageFormat::named(name).is_some(),
         None => SignalFormat::of_name(target).is_some() || image::of_name(target).is_some(),
     };
-    match sources {
-        [_, _, ..] if alone => Err(Failure::Usage(format!(
+    let [_, _, ..] = sources else { return Ok(()) };
+    if alone {
+        return Err(Failure::Usage(format!(
             "{}: {} sources become one target only as rows of a table; arrays, sounds and images are \
              converted each by itself, into --out-dir DIR{}",
             target.display(),
             sources.len(),
             by_index(sources, target)
+        )));
+    }
+    let said = args.reading.from.as_deref();
+    match sources.iter().find_map(|source| Some((source, no_table(source, said)?))) {
+        None => Ok(()),
+        Some((source, (what, to))) => Err(Failure::Usage(format!(
+            "{}: {what}, and several sources become one target only as rows of a table; convert each by \
+             itself, with --out-dir DIR --to FORMAT, such as {to}",
+            source.display()
         ))),
-        _ => Ok(()),
+    }
+}
+
+/// What a source is that no table is, as was said or as its name tells, and a format that it becomes.
+fn no_table(source: &Path, said: Option<&str>) -> Option<(&'static str, &'static str)> {
+    let (arrays, image) = match said {
+        Some(name) => (SignalFormat::named(name), ImageFormat::named(name)),
+        None => (SignalFormat::of_name(source), image::of_name(source)),
+    };
+    match (arrays, image) {
+        (Some(format), _) if format.is_sound() => Some(("is a sound", "flac")),
+        (Some(_), _) => Some(("holds arrays", "parquet")),
+        (None, image) => image.map(|_| ("is an image", "webp")),
     }
 }
 
@@ -119,8 +141,7 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let sources = sources::paths(&typed.found);
     refuse_together(args, &sources, target)?;
     let args = &options::without_waiting(args, &[]);
-    options::refuse_signals(args)?;
-    refuse_within(args)?;
+    refuse_signals(args)?;
     let dir = directory_of(target);
     let target = if args.writing.partition_by.is_empty() { target.to_owned() } else { without_slash(target) };
     let write = options::writing(&args.writing, &target)?;
@@ -183,7 +204,9 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     })
 }
 
-fn refuse_within(args: &Convert) -> Result<()> {
+/// Fails where options for arrays and images were given, a budget among them.
+pub fn refuse_signals(args: &Convert) -> Result<()> {
+    options::refuse_signals(args)?;
     match args.within.as_ref().filter(|within| *within != "exact") {
         None => Ok(()),
         Some(within) => {

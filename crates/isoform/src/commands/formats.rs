@@ -95,7 +95,7 @@ fn table(media: &MediaType, lines: &mut Vec<String>) -> Result<Option<Value>> {
     for (ty, how) in held.iter().filter(|(_, how)| !["text", "direct"].contains(&how.as_str())) {
         lines.push(format!("{:13}   {ty}: {how}", ""));
     }
-    let (names, nul) = (names_told(format.name())?, takes_nul(format.name())?);
+    let (names, nul) = (names_told(format.codec_name())?, takes_nul(format.codec_name())?);
     lines.push(format!("{:13}   names of columns: {names}", ""));
     if !nul {
         lines.push(format!("{:13}   text with a NUL: refused; write another format", ""));
@@ -137,7 +137,7 @@ fn graph(form: Graph, output: &Output) -> Result<u8> {
 /// How a format holds each type: `direct`, `text`, `as TYPE`, or `refused` with what would be lost.
 fn held(format: Format) -> Result<Vec<(&'static str, String)>> {
     let how = |ty: &'static str| {
-        Ok(match support_of(format.name(), ty)? {
+        Ok(match support_of(format.codec_name(), ty)? {
             Support::Text => (ty, "text".to_owned()),
             Support::Direct => (ty, "direct".to_owned()),
             Support::As(physical) => (ty, format!("as {physical}, recorded")),

@@ -75,10 +75,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         }
         (None, None) => return Ok(None),
     };
-    let args = &options::without_waiting(args, &about(to));
-    args.typed.check_arrays()?;
-    refuse_arrays(args)?;
-    check_effort(args, to)?;
+    let args = &of_images(args, to)?;
     let media = (
         media::identify(from, args.reading.from.as_deref(), Some(source)),
         media::identify(Codec::Image(to), args.writing.to.as_deref(), Some(target)),
@@ -117,6 +114,26 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         #[cfg(test)]
         lie: None,
     }))
+}
+
+/// The arguments without what waits for other conversions.
+///
+/// # Errors
+/// An option that means nothing for images of this format.
+fn of_images(args: &Convert, to: ImageFormat) -> Result<Convert> {
+    let args = options::without_waiting(args, &about(to));
+    args.typed.check_arrays()?;
+    refuse_arrays(&args)?;
+    check_effort(&args, to)?;
+    Ok(args)
+}
+
+/// Refuses an option that was typed and means nothing for a target of this format.
+pub fn check_typed(args: &Convert, to: ImageFormat) -> Result<()> {
+    let args = &of_images(args, to)?;
+    let media = media::identify(Codec::Image(to), args.writing.to.as_deref(), None);
+    let (within, _) = budgets::asked(args, media);
+    fixed(args, to, media, within != "exact").map(drop)
 }
 
 /// Memory for the image: a share of it where several are worked on side by side.
@@ -332,8 +349,8 @@ pub fn lines(job: &ImageJob, outcome: &ImageOutcome, (target, kept): (&Path, Kep
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: {beside}PSNR {:.2} dB, {}",
-            outcome.psnr_db,
+            "  {verdict}: measured over every sample of the finished file: {beside}PSNR {} dB, {}",
+            report::fixed(outcome.psnr_db, 2),
             report::errors(figures.rmse, figures.max_abs)
         ),
     };
@@ -433,7 +450,7 @@ pub fn compare(args: &Compare, formats: &[ImageFormat], output: &Output) -> Resu
     if finite && evidence.differing > 0 {
         let differ = some_of(evidence.differing, evidence.cells, "sample", "differ");
         let max = distance(evidence.max_abs);
-        lines.push(format!("  {differ}: PSNR {psnr_db:.2} dB, largest error {max}"));
+        lines.push(format!("  {differ}: PSNR {} dB, largest error {max}", report::fixed(*psnr_db, 2)));
     }
     lines.extend(attributes.iter().map(|key| format!("  attribute {key} differs")));
     report::result(output, &document, &lines);

@@ -148,7 +148,7 @@ fn nameless(target: &Path) -> Failure {
 /// How a target is written.
 pub fn writing(args: &Writing, target: &Path) -> Result<WriteOptions> {
     let named = Format::of_name(target);
-    let (format, wrapping) = match (args.to.as_deref().map(Format::named).transpose()?, named) {
+    let (format, wrapping) = match (args.to.as_deref().map(Format::named_target).transpose()?, named) {
         (None, Some((format, wrapping))) => (format, wrapping),
         (Some(format), _) => (format, names::split(target).1.unwrap_or(Wrapping::Raw)),
         (None, None) => return Err(nameless(target)),

@@ -15,7 +15,7 @@ use crate::local::bytes::convert as convert_bytes;
 use crate::local::image::convert as convert_image;
 use crate::local::seal::{refuse_own_temporary, refuse_same_file};
 use crate::local::signal::convert as convert_signal;
-use crate::local::staging::{self, NEW_ENDING, beside, certificate_path, refuse_existing};
+use crate::local::staging::{self, NEW_ENDING, beside, certificate_path, refuse_existing, refuse_system};
 use crate::local::standard::is_standard;
 use crate::local::streamed::{self, Released, Streamed, can_stream};
 use crate::local::{Job, convert, refuse_early, rejects, released};
@@ -50,6 +50,7 @@ fn refuse(args: &Convert, sources: &[PathBuf]) -> Result<()> {
             let text = "--certificate -: the target goes to standard output; give the certificate a file";
             return Err(Failure::Usage(text.into()));
         }
+        refuse_system("--certificate", path)?;
         let temporary = beside(path, NEW_ENDING)?;
         for source in sources {
             refuse_same_file("file of --certificate", source, path)?;

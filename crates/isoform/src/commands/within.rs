@@ -8,7 +8,7 @@ use ::formats::media::{BUDGETS, Key, MediaType};
 use crate::cli::Convert;
 use crate::failure::{Failure, Result};
 use crate::local::signal::Distortion;
-use crate::report::distance;
+use crate::report::{distance, fixed};
 
 /// What `--within` asks of an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,9 +116,9 @@ pub fn exact_asked(args: &Convert) -> bool {
 pub fn measured(within: &str, figures: &Distortion, psnr_db: Option<f64>) -> Vec<String> {
     let figure = |piece: &str| {
         Some(match piece.split_once('=')?.0 {
-            "psnr" => format!("PSNR {:.2} dB", psnr_db?),
-            "snr" => format!("SNR {:.2} dB", figures.snr_db),
-            "coherence" => format!("coherence {:.6}", figures.coherence),
+            "psnr" => format!("PSNR {} dB", fixed(psnr_db?, 2)),
+            "snr" => format!("SNR {} dB", fixed(figures.snr_db, 2)),
+            "coherence" => format!("coherence {}", fixed(figures.coherence, 6)),
             "rmse" => format!("root mean square error {}", distance(figures.rmse)),
             "max-error" => format!("largest error {}", distance(figures.max_abs)),
             _ => return None,
@@ -139,14 +139,26 @@ pub fn measured_beside(within: &str, told: &[&str], figures: &Distortion, psnr_d
 
 /// What was found of a part, as the bound that it just keeps, in the measure that `floor` asks for.
 pub fn reached(floor: &str, found: Bound, peak: Option<f64>) -> String {
-    // Nothing is at minus zero.
-    let decibels = |ratio: f64| (-2000.0 * ratio.log10()).round() / 100.0 + 0.0;
+    let decibels = |ratio: f64| fixed(-20.0 * ratio.log10(), 2);
     match (found, floor.split('=').next(), peak) {
-        (Bound::Rate(rate), Some("snr"), _) => format!("SNR {:.2} dB", decibels(rate)),
-        (Bound::Rate(rate), ..) => format!("coherence {:.6}", 1.0 - rate),
-        (Bound::Rmse(error), Some("psnr"), Some(peak)) => format!("PSNR {:.2} dB", decibels(error / peak)),
+        (Bound::Rate(rate), Some("snr"), _) => format!("SNR {} dB", decibels(rate)),
+        (Bound::Rate(rate), ..) => format!("coherence {}", fixed(1.0 - rate, 6)),
+        (Bound::Rmse(error), Some("psnr"), Some(peak)) => format!("PSNR {} dB", decibels(error / peak)),
         (Bound::Rmse(error), ..) => format!("root mean square error {}", distance(error)),
         (Bound::MaxAbs(error), ..) => format!("largest error {}", distance(error)),
+    }
+}
+
+/// Whether what was found of a part is beyond the bound that `floor` asks for: then its error is below the
+/// absolute floor, which excuses it.
+pub fn is_excused(floor: &str, found: Bound, peak: Option<f64>) -> bool {
+    // What rounding may have added.
+    let beyond = |found: f64, asked: f64| found > asked * (1.0 + 1e-9);
+    match (found, bound("--part-floor", floor, peak)) {
+        (Bound::Rate(found), Ok(Some(Bound::Rate(asked))))
+        | (Bound::Rmse(found), Ok(Some(Bound::Rmse(asked))))
+        | (Bound::MaxAbs(found), Ok(Some(Bound::MaxAbs(asked)))) => beyond(found, asked),
+        _ => false,
     }
 }
 
@@ -251,6 +263,9 @@ mod tests {
     fn what_was_reached_is_told_in_the_measure_that_was_asked_for() {
         let told = |floor, found| reached(floor, found, Some(255.0));
         assert_eq!(told("snr=20", Bound::Rate(0.01)), "SNR 40.00 dB");
+        assert_eq!(told("snr=20", Bound::Rate(1.0)), "SNR 0.00 dB");
+        assert_eq!(told("snr=20", Bound::Rate(1.0001)), "SNR 0.00 dB");
+        assert_eq!(told("coherence=0.9", Bound::Rate(1.000_000_1)), "coherence 0.000000");
         assert_eq!(told("coherence=0.9", Bound::Rate(0.01)), "coherence 0.990000");
         assert_eq!(told("psnr=40", Bound::Rmse(0.255)), "PSNR 60.00 dB");
         assert_eq!(told("rmse=1", Bound::Rmse(0.255)), "root mean square error 0.255");
@@ -260,6 +275,19 @@ mod tests {
         let beside = |within| measured_beside(within, &["psnr"], &figures, figures.psnr_db);
         assert_eq!(beside("psnr=10,butteraugli=2"), "");
         assert_eq!((&*beside("snr=6"), &*beside("coherence=0.4")), ("SNR 6.02 dB, ", "coherence 0.500000, "));
+    }
+
+    #[test]
+    fn a_part_beyond_its_bound_is_excused() {
+        let excused = |floor, found| is_excused(floor, found, Some(255.0));
+        for floor in ["snr=20", "coherence=0.9"] {
+            assert_eq!(
+                [0.099, 0.1, 0.101].map(|rate| excused(floor, Bound::Rate(rate))),
+                [false, false, true]
+            );
+        }
+        assert!(excused("psnr=40", Bound::Rmse(2.56)) && !excused("psnr=40", Bound::Rmse(2.54)));
+        assert!(excused("max-error=1", Bound::MaxAbs(1.5)) && !excused("rmse=1", Bound::MaxAbs(1.5)));
     }
 
     #[test]

@@ -22,7 +22,8 @@ use super::naming::give_name;
 use super::publish::sync_directory;
 use super::seal::{placed, refuse_own_temporary, refuse_same_file, with_path};
 use super::staging::{
-    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_unfit, temporaries,
+    NEW_ENDING, REJECTS_ENDING, beside, certificate_path, refuse_existing, refuse_system, refuse_unfit,
+    temporaries,
 };
 use super::standard::is_standard;
 use super::temporary::{left_to_others, open_locked, permit_as, refuse_in_the_way, remove_own};
@@ -56,6 +57,7 @@ pub fn refuse(job: &Job, target: Option<&Path>) -> Result<()> {
         let text = "--rejects -: bad records go into a file, and not to standard output; give that a name";
         return Err(Failure::Usage(text.into()));
     }
+    refuse_system("--rejects", path)?;
     let temporary = beside(path, REJECTS_ENDING)?;
     for source in &job.sources {
         refuse_same_file("file of --rejects", source, path)?;

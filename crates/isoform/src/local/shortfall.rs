@@ -43,7 +43,8 @@ pub fn told(
     };
     let asked = options.iter().find_map(|option| parameters.get(*option)?.as_str()).unwrap_or_default();
     let asked_in = |kind: &str| asked.split(',').any(|piece| piece.split('=').next() == Some(kind));
-    let decibels = |ratio: f64| -20.0 * ratio.log10();
+    // Nothing is at minus zero.
+    let decibels = |ratio: f64| -20.0 * ratio.log10() + 0.0;
     let least = |name: &str, unit: &str, reached: f64, least: f64| {
         let (reached, least) = apart(reached, least);
         Some(format!("{name} {reached}{unit} where at least {least}{unit} is asked for"))

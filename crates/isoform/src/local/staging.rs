@@ -17,10 +17,11 @@ use super::prove::digest_range;
 use super::publish::{publish_pair, sync_directory, write_synced};
 use super::replace::Replace;
 use super::seal::refuse_foreign_certificate;
+use super::standard::leads_into_system;
 use super::temporary::{
     create_locked, is_empty, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
 };
-use crate::failure::{Failure, INTO_SYSTEM, Result, leads_into_system};
+use crate::failure::{Failure, Result, into_system};
 
 /// Ending of a certificate's name, after the whole name of its target.
 pub const CERTIFICATE_ENDING: &str = ".isoform.sigstore.json";
@@ -99,7 +100,9 @@ pub fn refuse_name_of_temporary(path: &Path) -> Result<()> {
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     let shown = target.display();
     match target.symlink_metadata().map(|metadata| metadata.file_type()) {
-        Ok(_) if leads_into_system(target) => return Err(Failure::Usage(format!("{shown}: {INTO_SYSTEM}"))),
+        Ok(_) if leads_into_system(target) => {
+            return Err(Failure::Usage(format!("{shown}: {}", into_system(target))));
+        }
         Ok(kind) if kind.is_symlink() => {
             return Err(Failure::Usage(format!(
                 "{shown}: is a symbolic link; name the file that it points to, or remove the link"
@@ -142,6 +145,17 @@ pub fn refuse_unfit_name(target: &Path) -> Result<()> {
 /// looked at with what else is in the place of that.
 pub fn refuse_taken(target: &Path) -> Result<()> {
     [PART_ENDING, JOURNAL_ENDING].iter().try_for_each(|ending| refuse_in_the_way(&beside(target, ending)?))
+}
+
+/// Fails where a name for what an option asks for leads to a device or a stream.
+pub fn refuse_system(option: &str, path: &Path) -> Result<()> {
+    match leads_into_system(path) {
+        true => Err(Failure::Usage(format!(
+            "{option} {}: leads to a device or a stream; give the name of a file",
+            path.display()
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Fails where something has this name already and is not to be replaced.

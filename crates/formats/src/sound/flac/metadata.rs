@@ -4,8 +4,9 @@ use super::{FORMAT, bad};
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 use crate::sound::comments::{self, MASK};
-use crate::sound::layout;
-use crate::sound::tags::{self, FLAC, Found, PICTURE, RIFF, TAG};
+use crate::sound::riff::{self, Carried};
+use crate::sound::tags::{FLAC, Found, PICTURE, TAG};
+use crate::sound::{chunk_id, layout};
 
 /// What stands first in a file.
 pub(super) const MAGIC: &[u8; 4] = b"fLaC";
@@ -100,7 +101,7 @@ pub(super) fn read(file: &ObjectFile, found: &mut Found) -> Result<(StreamInfo, 
         return Err(bad(at, "it does not begin with fLaC"));
     }
     at += 4;
-    let (mut info, mut mask) = (None, None);
+    let (mut info, mut mask, mut carried) = (None, None, Carried::default());
     for _ in 0..BLOCKS_MAX {
         if file.read_at(&mut head, at)? < 4 {
             return Err(bad(at, "the file ends within its metadata"));
@@ -118,7 +119,7 @@ pub(super) fn read(file: &ObjectFile, found: &mut Found) -> Result<(StreamInfo, 
             (_, None) | (STREAM_INFO, _) => return Err(bad(at, "STREAMINFO does not stand first, and once")),
             (PADDING | SEEK_TABLE, _) => {}
             (COMMENT, _) => mask = comments::read(FORMAT, &block, at + 4, found)?.mask.or(mask),
-            (APPLICATION, _) => application(block, at + 4, found)?,
+            (APPLICATION, _) => application(block, at + 4, &mut carried, found)?,
             (CUE_SHEET, _) => found.add(CUE_SHEET_KEY.into(), block)?,
             (PICTURES, _) => found.add(PICTURE.into(), block)?,
             (127, _) => return Err(bad(at, "a block of metadata has the type 127, which is none")),
@@ -127,38 +128,29 @@ pub(super) fn read(file: &ObjectFile, found: &mut Found) -> Result<(StreamInfo, 
         at += 4 + len;
         if last {
             let info = info.ok_or_else(|| bad(at, "there is no block STREAMINFO"))?;
+            carried.finish(found)?;
             return Ok((info, mask, at));
         }
     }
     Err(bad(at, "there are more blocks of metadata than any program writes"))
 }
 
-fn application(block: Vec<u8>, at: u64, found: &mut Found) -> Result<()> {
+fn application(block: Vec<u8>, at: u64, carried: &mut Carried, found: &mut Found) -> Result<()> {
     let Some((id, value)) = block.split_first_chunk::<4>() else {
         return Err(bad(at, "a block of an application names none"));
     };
-    if id == RIFF_ID
-        && let Some((chunk, rest)) = value.split_first_chunk::<4>()
-        && let Some((len, rest)) = rest.split_first_chunk::<4>()
-    {
-        let len = u32::from_le_bytes(*len) as usize;
-        match chunk {
-            // The reference encoder keeps these too, of which the second is cut before its samples.
-            b"RIFF" | b"fmt " | b"data" => {
-                found.ignored.push(format!("the header {:?} of a WAV", tags::text(chunk)));
-                return Ok(());
-            }
-            b"PEAK" => {
-                found.ignored.push(tags::PEAK.into());
-                return Ok(());
-            }
-            _ if rest.len() == len || rest.len() == len + len % 2 => {
-                return found.add(format!("{RIFF}{}", latin_1(chunk)), rest[..len].to_vec());
-            }
-            _ => {}
-        }
+    match riff::carried(value).filter(|_| id == RIFF_ID) {
+        Some((chunk, value)) => carried.add(&chunk, value, found),
+        None => found.add(format!("{FLAC}{}", latin_1(id)), value.to_vec()),
     }
-    found.add(format!("{FLAC}{}", latin_1(id)), value.to_vec())
+}
+
+/// Whether a block that this key names comes back under the same key.
+pub(crate) fn holds(key: &str, value: &[u8]) -> bool {
+    match key.strip_prefix(FLAC).and_then(chunk_id) {
+        Some(id) => &id != RIFF_ID || riff::carried(value).is_none(),
+        None => key == CUE_SHEET_KEY,
+    }
 }
 
 fn latin_1(bytes: &[u8]) -> String {
@@ -181,7 +173,7 @@ pub(super) fn blocks(
     for (key, value) in attributes {
         if let Some(name) = key.strip_prefix(TAG) {
             comments.push([name.as_bytes(), b"=", value].concat());
-        } else if let Some(id) = key.strip_prefix(RIFF).and_then(crate::sound::chunk_id) {
+        } else if let Some(id) = riff::id(key) {
             let len = (value.len() as u32).to_le_bytes();
             let padding: &[u8] = if value.len() % 2 == 1 { &[0] } else { &[] };
             blocks.push((APPLICATION, [RIFF_ID, &id, &len, value.as_slice(), padding].concat()));
@@ -189,7 +181,7 @@ pub(super) fn blocks(
             blocks.push((CUE_SHEET, value.clone()));
         } else if key == PICTURE {
             blocks.push((PICTURES, value.clone()));
-        } else if let Some(id) = key.strip_prefix(FLAC).and_then(crate::sound::chunk_id) {
+        } else if let Some(id) = key.strip_prefix(FLAC).and_then(chunk_id) {
             blocks.push((APPLICATION, [&id, value.as_slice()].concat()));
         }
     }

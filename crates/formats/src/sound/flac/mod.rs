@@ -29,6 +29,7 @@ use frame::FrameHeader;
 use index::Index;
 use metadata::StreamInfo;
 
+pub(super) use metadata::holds;
 pub(crate) use write::{FlacWriter, WIDTHS};
 
 const FORMAT: &str = "flac";

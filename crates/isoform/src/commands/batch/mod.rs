@@ -36,7 +36,6 @@ use crate::local::{self, hash_object, keys, pool, relative};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
-use crate::typed::Typed;
 use claims::{Clashes, Pair};
 use targets::Targets;
 pub use told::{Told, left_out, paths, short};
@@ -198,7 +197,7 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let look = Look { made: Made::In(dir), wanted, keyed: true };
     let mut sources = sources::all(&args.paths, args.sources_from.as_deref(), look)?;
     let paths = sources::paths(&sources.found);
-    check_typed(args, wanted, &paths)?;
+    check_typed(args, &paths)?;
     let Targets { pairs, clashes, again } = targets::targets(args, dir, &sources.found)?;
     sources.pass_over(pairs.iter().map(|(_, target)| target.as_path()));
     let mut notes = sources.notes_of_data();
@@ -213,28 +212,33 @@ pub fn batch(args: &Convert) -> Result<Batch> {
 }
 
 /// Refuses an option that was typed and is about none of the sources and targets.
-fn check_typed(args: &Convert, wanted: Wanted, sources: &[PathBuf]) -> Result<()> {
-    match (&args.writing.to, wanted) {
-        (_, Wanted::All) => {
-            args.typed.check_bytes()?;
-            bytes::check_compression(args)
-        }
-        (_, Wanted::Images | Wanted::Arrays | Wanted::Sounds) => args.typed.check_arrays(),
-        (Some(to), Wanted::Tables) => {
-            args.typed.check_target(Format::named(to)?)?;
-            if args.typed.has("compression") {
-                check_compression(&options::writing(&args.writing, Path::new("-"))?)?;
-            }
-            args.typed.check_files(sources, args.reading.from.as_deref().map(Format::named).transpose()?)
-        }
-        (None, _) => Ok(()),
+fn check_typed(args: &Convert, sources: &[PathBuf]) -> Result<()> {
+    let Some(to) = &args.writing.to else { return Ok(()) };
+    match catalog().named(to).map(|media| media.codec) {
+        Some(Codec::Bytes(_)) => bytes::check_typed(args),
+        Some(Codec::Image(to)) => image::check_typed(args, to),
+        Some(Codec::Arrays(to)) => signal::check_typed(args, sources, to),
+        Some(Codec::Table(_)) | None => check_typed_of_tables(args, sources, Format::named_target(to)?),
+    }
+}
+
+fn check_typed_of_tables(args: &Convert, sources: &[PathBuf], to: Format) -> Result<()> {
+    convert::refuse_signals(&options::without_waiting(args, &[]))?;
+    args.typed.check_target(to)?;
+    if args.typed.has("compression") {
+        check_compression(&options::writing(&args.writing, Path::new("-"))?)?;
+    }
+    let said = args.reading.from.as_deref();
+    match sources.iter().all(|source| matches!(signal::of_source(source, said), Ok(Some(_)))) {
+        true => args.typed.check_rows(),
+        false => args.typed.check_files(sources, said.map(Format::named).transpose()?),
     }
 }
 
 /// The same for one source of many: [`batch`] has refused what is about none of them, and what is about
-/// another is no error.
+/// another is no error. A type of samples stays what was typed: only so does it count for a sound.
 pub fn checked(args: &Convert) -> Convert {
-    Convert { typed: Typed::default(), ..args.clone() }
+    Convert { typed: args.typed.only("sample-type"), ..args.clone() }
 }
 
 fn refuse_options(args: &Convert) -> Result<()> {

@@ -85,7 +85,7 @@ fn naming(args: &Convert, to: &str) -> Result<Naming> {
     if let Some(Codec::Image(_) | Codec::Arrays(_)) = media.map(|media| media.codec) {
         return Ok(Box::new(move |name| Path::new(name).with_extension(&first).into_os_string()));
     }
-    let format = Format::named(to)?;
+    let format = Format::named_target(to)?;
     let codec = args.writing.compression.as_deref().map(|text| text.split(':').next().unwrap_or(text));
     let packed = codec.filter(|_| format.is_text()).and_then(Wrapping::named);
     let packed = args.writing.wrapping.or(packed);

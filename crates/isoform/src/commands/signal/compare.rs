@@ -169,7 +169,9 @@ fn told(distance: Option<f64>) -> Value {
 /// How far apart the sides are, in words, where that is finite.
 fn far(d: Option<f64>, coherence: Option<f64>) -> String {
     match (d, coherence) {
-        (Some(d), Some(coherence)) => format!("d = {}, coherence {coherence:.6}", distance(d)),
+        (Some(d), Some(coherence)) => {
+            format!("d = {}, coherence {}", distance(d), report::fixed(coherence, 6))
+        }
         (Some(d), None) => {
             format!("d = {}; squares of the left are too large to tell a coherence", distance(d))
         }

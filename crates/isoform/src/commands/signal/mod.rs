@@ -2,6 +2,7 @@
 
 mod compare;
 mod heard;
+mod idle;
 mod plan;
 pub mod tightest;
 
@@ -33,6 +34,8 @@ use crate::progress::Progress;
 use crate::report::{self, Described, Kept, number};
 pub use compare::compare;
 use heard::Heard;
+pub use idle::check_typed;
+use idle::of_arrays;
 pub use plan::plan;
 
 /// Arrays that a person is shown.
@@ -53,13 +56,7 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
     let [source] = sources else { return Ok(None) };
     let said = args.reading.from.as_deref();
     let Some((from, to)) = sides(args, source, target)? else { return Ok(None) };
-    let args = &options::without_waiting(args, &about(from, to));
-    match from {
-        Codec::Table(_) => args.typed.check_columns()?,
-        _ => args.typed.check_arrays()?,
-    }
-    args.typed.check_samples(to.name())?;
-    cascade::refuse_idle(args, from, to)?;
+    let args = &of_arrays(args, from, to)?;
     let media = (
         media::identify(from, said, Some(source)),
         media::identify(Codec::Arrays(to), args.writing.to.as_deref(), Some(target)),
@@ -106,19 +103,6 @@ pub fn job(args: &Convert, sources: &[PathBuf], target: &Path) -> Result<Option<
         #[cfg(test)]
         lie: Default::default(),
     }))
-}
-
-/// The options about signals that mean something here.
-fn about(from: Codec, to: SignalFormat) -> Vec<&'static str> {
-    let mut about = vec!["within", "part-floor", "drop", "include", "exclude"];
-    match to.is_sound() {
-        true => about.extend(["rate", "bits"]),
-        false => about.extend(["sample-type", "minimise"]),
-    }
-    if matches!(from, Codec::Table(_)) {
-        about.push("nulls");
-    }
-    about
 }
 
 /// What a source is and the container of its target; `None` where the conversion is none of arrays.
@@ -341,10 +325,10 @@ pub fn lines(job: &SignalJob, outcome: &SignalOutcome, (target, kept): (&Path, K
     let proven = match figures.d == 0.0 {
         true => format!("  {verdict}: every sample of the finished file was decoded and compared"),
         false => format!(
-            "  {verdict}: measured over every sample of the finished file: {beside}coherence {:.6}, snr \
-             {:.2} dB, {}",
-            figures.coherence,
-            figures.snr_db,
+            "  {verdict}: measured over every sample of the finished file: {beside}coherence {}, snr {} \
+             dB, {}",
+            report::fixed(figures.coherence, 6),
+            report::fixed(figures.snr_db, 2),
             report::errors(figures.rmse, figures.max_abs)
         ),
     };

@@ -7,9 +7,10 @@ use super::super::within as budgets;
 use crate::local::signal::{Place, Tightest};
 use crate::report::number;
 
-/// The part that comes closest to missing its floor, in the measure that was asked for, and the `least`
-/// coherence of a part where that is another one: its error is so small that no rate is asked of it. `peak`
-/// is the greatest magnitude of the samples, where these declare one.
+/// The part that comes closest to missing its floor, in the measure that was asked for, and the one with the
+/// `least` coherence where that is another one and beyond this floor. Of a part that is, the error is so
+/// small that nothing else is asked of it. `peak` is the greatest magnitude of the samples, where these
+/// declare one.
 pub fn line(
     parameters: &Map<String, Value>,
     tightest: Option<&Tightest>,
@@ -27,15 +28,15 @@ pub fn line(
         Place::Samples(..) => "part",
         Place::Tile { .. } => "tile",
     };
-    let reached = |found| budgets::reached(floor, found, peak);
-    let is_rate = matches!(found, Bound::Rate(_));
-    let excused = least.filter(|(other, _)| is_rate && other != place);
-    let excused = excused.map(|(place, coherence)| {
-        let found = reached(Bound::Rate(1.0 - coherence));
-        format!("; {place}, whose error is below the absolute floor, has {found}")
-    });
-    let (reached, excused) = (reached(*found), excused.unwrap_or_default());
-    Some(format!("  every {what} keeps its bound; the tightest, {place}, has {reached}{excused}"))
+    let is_excused = |found| budgets::is_excused(floor, found, peak);
+    let told = |place: &Place, found| {
+        let why = if is_excused(found) { " whose error is below the absolute floor," } else { "" };
+        format!("{place},{why} has {}", budgets::reached(floor, found, peak))
+    };
+    let least = least.map(|(place, coherence)| (place, Bound::Rate(1.0 - coherence)));
+    let other = least.filter(|(other, found)| other != place && is_excused(*found));
+    let other = other.map_or(String::new(), |(place, found)| format!("; {}", told(&place, found)));
+    Some(format!("  every {what} keeps its bound; the tightest, {}{other}", told(place, *found)))
 }
 
 /// Where a part lies, for a document.

@@ -18,6 +18,7 @@ use super::ladder::{Ladder, Rung};
 use super::{ImageJob, Measures, Opened, measure, tiles};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
+use crate::report::fixed;
 
 /// Quality of half resolution above which full resolution is tried too. Of photographs, full resolution at a
 /// lower quality is up to 45 % smaller above it, and hardly ever smaller below.
@@ -331,7 +332,7 @@ fn why(job: &ImageJob, opened: &Opened, budget: &Budget, closest: &Found) -> Str
             let reached = tile.and_then(|_| closest.evidence.psnr_db(peak?).ok());
             let worst = tiles::tightest(opened.tiles, closest.tiles.as_ref());
             let besides = match (reached, worst) {
-                (Some(psnr), _) => format!(", and all of it at PSNR {psnr:.2} dB"),
+                (Some(psnr), _) => format!(", and all of it at PSNR {} dB", fixed(psnr, 2)),
                 (None, Some(worst)) => format!("; {} is worst", worst.place),
                 (None, None) => String::new(),
             };

@@ -315,9 +315,9 @@ impl Measures<'_> {
         let mut all = Evidence::new(&opened.rules);
         self.parts.iter().try_for_each(|(_, evidence)| all.merge(evidence)).map_err(untold)?;
         let reached = format!(
-            "{} reached coherence {:.6}, {}",
+            "{} reached coherence {}, {}",
             self.all,
-            all.coherence().map_err(untold)?,
+            report::fixed(all.coherence().map_err(untold)?, 6),
             report::errors(all.rmse().map_err(untold)?, all.max_abs())
         );
         let what = match missed {
@@ -360,10 +360,11 @@ pub fn missed_sound(
     let (coherence, snr, rmse) = (evidence.coherence(), evidence.snr_db(), evidence.rmse());
     let psnr = peak.map_or(f64::NAN, |peak| figure(evidence.psnr_db(peak)));
     Failure::Mismatch(format!(
-        "the budget was missed: {at}{what}; {all} reached coherence {:.6}, snr {:.2} dB, PSNR {psnr:.2} dB, \
-         {}; nothing was written: {hint}",
-        figure(coherence),
-        figure(snr),
+        "the budget was missed: {at}{what}; {all} reached coherence {}, snr {} dB, PSNR {} dB, {}; nothing \
+         was written: {hint}",
+        report::fixed(figure(coherence), 6),
+        report::fixed(figure(snr), 2),
+        report::fixed(psnr, 2),
         report::errors(figure(rmse), evidence.max_abs())
     ))
 }
