@@ -276,6 +276,11 @@ impl Staging {
         self.keep = keep;
     }
 
+    /// Says anew what may be in the place of the target when this is published.
+    pub(super) fn may_replace(&mut self, replace: Replace) {
+        self.replace = replace;
+    }
+
     /// Cuts the temporary to its first `len` bytes.
     pub fn truncate(&mut self, len: u64) -> Result<()> {
         self.file.set_len(len).map_err(|error| Failure::io(&self.path, error))?;

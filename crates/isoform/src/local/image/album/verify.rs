@@ -18,6 +18,7 @@ use super::super::super::effective::asked;
 use super::super::super::hash_object;
 use super::super::super::keys::own_key_id;
 use super::super::super::relative;
+use super::super::super::replace::Replace;
 use super::super::super::seal::{refuse_foreign_certificate, refuse_own_source, with_path};
 use super::super::super::staging::certificate_path;
 use super::super::super::survey::is_about;
@@ -54,13 +55,13 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
     Ok(true)
 }
 
-/// Which of the targets exist and are what an earlier run made of the same photographs, as they are or were,
-/// so that this one may replace them.
+/// What may be in the place of each target and be replaced: what an earlier run made of the same photographs,
+/// as they are or were.
 ///
 /// # Errors
 /// A target exists that is not, or something lies where a certificate is to come that is none, and is not to
 /// be replaced; or the certificate of an earlier run is about files that this album does not make.
-pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
+pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<Replace>> {
     let at = certificate_path(&album.dir);
     let forced = album.jobs.iter().all(|job| job.replace.is_any());
     refuse_foreign_certificate(&album.dir, forced)?;
@@ -84,13 +85,16 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     }
     let own = |job: &ImageJob| {
         let (target, force) = (&job.target, job.replace.is_any());
-        if target.symlink_metadata().is_err() {
-            return refuse_foreign_certificate(target, force).map(|()| false);
+        refuse_foreign_certificate(target, force)?;
+        if force || target.symlink_metadata().is_err() {
+            return Ok(force.into());
         }
+        // The state that is looked at below.
+        let found = Replace::only(target)?;
         let is_made =
             || -> Result<bool> { Ok(is_of(job) && is_listed((&album.dir, target), &listed, progress)?) };
-        let ours = !force && (is_made()? || is_left(job, &is_own, progress)?);
-        if ours || force { Ok(ours) } else { Err(Failure::Exists(target.clone())) }
+        let is_ours = is_made()? || is_left(job, &is_own, progress)?;
+        if is_ours { Ok(found) } else { Err(Failure::Exists(target.clone())) }
     };
     album.jobs.iter().map(own).collect()
 }
