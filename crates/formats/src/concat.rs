@@ -9,6 +9,7 @@ mod held;
 mod members;
 mod more;
 mod order;
+mod told;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -244,9 +245,14 @@ impl Concat {
 
     /// Takes the typing that these profiles of all columns give.
     fn set_fields(&mut self, names: &[String], merged: &[Profile], all: bool) {
+        let (typings, why) = resolve(merged);
+        self.take_fields(names, typings, why, all);
+    }
+
+    /// Takes these typings of all columns.
+    fn take_fields(&mut self, names: &[String], found: Vec<ColumnTyping>, reasons: Vec<Why>, all: bool) {
         let Kind::Fields { typings, why, whole, .. } = &mut self.kind else { return };
-        (*typings, *why) = resolve(merged);
-        *whole = all;
+        (*typings, *why, *whole) = (found, reasons, all);
         let columns = names.iter().zip(typings.iter());
         let columns = columns.map(|(name, typing)| Field::new(name, typing.data_type.clone(), true));
         self.schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));

@@ -44,6 +44,7 @@ pub mod standard;
 pub mod streamed;
 pub mod survey;
 mod temporary;
+mod type_map;
 pub mod verify;
 pub mod via;
 
