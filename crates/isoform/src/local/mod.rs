@@ -13,7 +13,7 @@ pub mod estimate;
 mod folder;
 mod hash;
 pub mod image;
-mod interrupted;
+pub mod interrupted;
 mod job;
 mod journal;
 pub mod keys;

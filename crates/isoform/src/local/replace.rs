@@ -4,6 +4,7 @@ use std::path::Path;
 
 use formats::file::Stamp;
 
+use super::interrupted::certificate_of;
 use super::staging::certificate_path;
 use crate::failure::{Failure, Result};
 
@@ -20,6 +21,8 @@ pub enum Replace {
         target: Stamp,
         /// That of its certificate, if it had one.
         certificate: Option<Stamp>,
+        /// Whether that had another name, as an interrupted run gave it, which is undone first.
+        moved: bool,
     },
 }
 
@@ -30,11 +33,14 @@ impl From<bool> for Replace {
 }
 
 impl Replace {
-    /// Only what has the names of a target and of its certificate now, as it is.
+    /// Only what has the names of a target and of its certificate now, as it is; or of the certificate that
+    /// an interrupted run put aside.
     pub fn only(target: &Path) -> Result<Self> {
         let failed = |error| Failure::io(target, error);
-        let certificate = certificate_path(target);
-        Ok(Replace::Only { target: stamp(target).map_err(failed)?, certificate: stamp(&certificate).ok() })
+        let certificate = certificate_of(target);
+        let moved = certificate != certificate_path(target);
+        let certificate = stamp(&certificate).ok();
+        Ok(Replace::Only { target: stamp(target).map_err(failed)?, certificate, moved })
     }
 
     /// Whether something may be in the place.
@@ -64,8 +70,8 @@ impl Replace {
     /// Fails where another state of a file, or none, is `found` in the place of the target's certificate, or
     /// was and has this name now.
     pub(super) fn check_certificate(self, target: &Path, found: &Path) -> Result<()> {
-        let Replace::Only { certificate: only, .. } = self else { return Ok(()) };
-        let is_moved = found != certificate_path(target);
+        let Replace::Only { certificate: only, moved, .. } = self else { return Ok(()) };
+        let is_moved = moved || found != certificate_path(target);
         match (stamp(found), only) {
             (Ok(state), Some(only)) if is_same(&state, &only, is_moved) => Ok(()),
             (Err(_), None) => Ok(()),

@@ -27,10 +27,11 @@ use crate::config::placed;
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::directories::{Directories, settled};
 use crate::local::effective::{FROM_TARGET, asked};
+use crate::local::interrupted::certificate_of;
 use crate::local::memory::parse_size;
 use crate::local::replace::Replace;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate, refuse_own_source};
-use crate::local::staging::{certificate_path, refuse_no_directory};
+use crate::local::staging::refuse_no_directory;
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
 use crate::local::{self, hash_object, keys, pool, relative};
@@ -312,7 +313,7 @@ fn still_verified(
     target: &Path,
     progress: &Progress,
 ) -> Result<std::result::Result<Before, String>> {
-    let at = certificate_path(target);
+    let at = certificate_of(target);
     if at.symlink_metadata().is_err() {
         return Ok(Err("it has no certificate".into()));
     }
