@@ -8,12 +8,13 @@ use ::formats::open::OpenOptions;
 use ::formats::words::{argument, some_of};
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
+use coherence::dsse::shown;
 use serde_json::{Value, json};
 
 use super::sources::files_below;
 use super::{certified, options};
 use crate::cli::{Output, Verify};
-use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::failure::{DONE, Failure, Result, SOME_FAILED, by_maker};
 use crate::local::among::Among;
 use crate::local::at_hand::{Said, find_sources};
 use crate::local::effective::of_sources;
@@ -128,13 +129,11 @@ impl Ahead {
 /// The certificate tells what no option can be. Nobody typed that, so it is not told as an option.
 fn recorded_reading(at: &Path, certificate: &Certificate, memory: u64) -> Result<Vec<OpenOptions>> {
     let unknown = |why: &str| {
-        let (shown, tool) = (at.display(), &certificate.statement().predicate.conversion.tool);
+        let (at, tool) = (at.display(), &certificate.statement().predicate.conversion.tool);
         Failure::Other(format!(
-            "{shown}: tells that a source was read in a way that is not known here ({}); verify with {} {}, \
-             which made it",
-            why.trim_start_matches("--"),
-            tool.name,
-            tool.version
+            "{at}: tells that a source was read in a way that is not known here ({}); {}",
+            shown(why.trim_start_matches("--")),
+            by_maker(&format!("{} {}", tool.name, tool.version))
         ))
     };
     let conversion = &certificate.statement().predicate.conversion;

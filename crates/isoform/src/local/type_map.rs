@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use coherence::certificate::ColumnStyle;
+use coherence::dsse::shown;
 use coherence::schema::Schema;
 use coherence::statement::{TableContent, TypedColumn};
 use formats::open::Opened;
@@ -49,7 +50,7 @@ impl<'a> TypeMap<'a> {
         match self.columns.iter().zip(&target.fields).find(|pair| !same(*pair)) {
             None => Ok(()),
             Some((column, _)) => {
-                let (name, ty) = (&column.name, &column.ty);
+                let (name, ty) = (shown(&column.name), shown(&column.ty));
                 Err(self.wrong(&format!("tells of a column {name:?} of type {ty:?}"), "the target"))
             }
         }
@@ -77,7 +78,7 @@ impl<'a> TypeMap<'a> {
             }
         }
         Err(self.wrong(
-            &format!("does not tell how the values of {column:?} are written"),
+            &format!("does not tell how the values of {:?} are written", shown(column)),
             &source.display().to_string(),
         ))
     }
@@ -101,7 +102,7 @@ impl<'a> TypeMap<'a> {
     }
 
     fn wrong(&self, tells: &str, of: &str) -> Failure {
-        let shown = self.at.display();
-        Failure::Mismatch(format!("{shown}: typeMap {tells}, and not as {of} has them; convert it again"))
+        let at = self.at.display();
+        Failure::Mismatch(format!("{at}: typeMap {tells}, and not as {of} has them; convert it again"))
     }
 }

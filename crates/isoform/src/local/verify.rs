@@ -7,7 +7,7 @@ use std::sync::Arc;
 use coherence::certificate::{self, Certificate, Verdict};
 use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle};
+use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, shown};
 use coherence::schema::Schema;
 use coherence::statement::{Content, Predicate, TableContent};
 use formats::cells::logical_schema;
@@ -213,7 +213,8 @@ pub(super) fn recorded_table(predicate: &Predicate) -> Result<(Format, Recorded)
     match media::recorded(to, &predicate.conversion.parameters) {
         Some(recorded @ Recorded { codec: Codec::Table(format), .. }) => Ok((format, recorded)),
         _ => Err(Failure::Other(format!(
-            "{to} is no format of tables that is known here; name its definition with --media-types"
+            "{} is no format of tables that is known here; name its definition with --media-types",
+            shown(to)
         ))),
     }
 }

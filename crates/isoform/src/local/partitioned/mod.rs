@@ -315,19 +315,13 @@ fn styles(opened: &Opened, partitioning: &Partitioning, files: Option<Typings>) 
 /// told by rows of the source.
 pub const PLACES: &str = "rowsOfExceptions";
 
-/// Characters of a record that is none which are shown.
-const SHOWN_CHARS: usize = 40;
-
 /// The rows that a certificate tells so.
 ///
 /// # Errors
 /// A record that is none.
 pub fn places(parameters: &Map<String, Value>) -> Result<Places, Malformed> {
     let Some(record) = parameters.get(PLACES) else { return Ok(Places::default()) };
-    let unexpected = || Malformed::Unexpected {
-        field: PLACES,
-        found: record.to_string().chars().take(SHOWN_CHARS).collect(),
-    };
+    let unexpected = || Malformed::Unexpected { field: PLACES, found: record.to_string() };
     Places::from_json(record).ok_or_else(unexpected)
 }
 
