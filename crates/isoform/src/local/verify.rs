@@ -7,7 +7,7 @@ use std::sync::Arc;
 use coherence::certificate::{self, Certificate, Verdict};
 use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, shown};
+use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed, shown};
 use coherence::schema::Schema;
 use coherence::statement::{Content, Predicate, TableContent};
 use formats::cells::logical_schema;
@@ -24,6 +24,7 @@ use formats::text::parse_type;
 use formats::words::{all_were, argument, counted};
 use serde_json::Value;
 
+use super::effective::check_reading;
 use super::memory::{of_image, readers_of_table};
 use super::plan::retyped_on;
 use super::seal::SOURCES;
@@ -31,7 +32,7 @@ use super::standard::is_pipe;
 use super::survey::{is_about, unpublished};
 use super::type_map::TypeMap;
 use super::{hash_object, open_sources, partitioned, read_pipe, reread, stopped};
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, by_maker};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -45,6 +46,15 @@ pub(super) const NOT_AT_HAND: &str =
 /// The failure of an object that holds something else than was certified.
 pub(super) fn differs(path: &Path) -> Failure {
     Failure::Mismatch(format!("{}: its content is not the one that was certified", path.display()))
+}
+
+/// The failure of a target whose certificate states bounds that cannot be measured again.
+pub(super) fn unknown_bounds(predicate: &Predicate, path: &Path, error: &Malformed) -> Failure {
+    let (shown, tool) = (path.display(), &predicate.conversion.tool);
+    Failure::Other(format!(
+        "{shown}: its certificate states bounds that are not known here ({error}); {}",
+        by_maker(&format!("{} {}", tool.name, tool.version))
+    ))
 }
 
 /// A check that passed.
@@ -123,7 +133,7 @@ fn checked(path: &Path, bytes: &[u8], pinned: Option<&Digest>) -> Result<Certifi
 }
 
 /// The names that the sources had in the conversion.
-pub(super) fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
+pub fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
     let recorded = predicate.conversion.parameters.get(SOURCES).and_then(Value::as_array);
     let recorded = recorded.map(|paths| paths.iter().filter_map(Value::as_str).map(PathBuf::from).collect());
     recorded.filter(|paths: &Vec<_>| paths.len() == found.len()).unwrap_or_else(|| found.to_vec())
@@ -140,6 +150,9 @@ pub fn verify(
     progress: &Progress,
 ) -> Result<Evidence> {
     let predicate = &certificate.statement().predicate;
+    if !matches!(predicate.content, Content::Signal(_)) {
+        predicate.distortion.budget().map_err(|error| unknown_bounds(predicate, target, &error))?;
+    }
     if let Content::Partitioned(content) = &predicate.content
         && let Some(partitions) = &content.partitions
     {
@@ -272,6 +285,7 @@ fn check_table(
                 }
             };
             holds(&opened)?;
+            check_reading(certificate_at, predicate, sources, &opened.read_as())?;
             let made = |opened: &Opened| Ok(opened.styles_into(told.of_target(recorded.0)?)?);
             told.check_styles(&mut opened, first, &made, &holds)
         })?;

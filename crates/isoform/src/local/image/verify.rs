@@ -7,7 +7,6 @@ use coherence::certificate::part_table;
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, Model};
 use coherence::digest::Digest;
-use coherence::dsse::Malformed;
 use coherence::gate::{Gate, Measure};
 use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
@@ -20,7 +19,7 @@ use formats::media::{self, Codec};
 use formats::words::counted;
 use serde_json::{Map, Value};
 
-use super::super::verify::{Checked, NOT_AT_HAND, differs};
+use super::super::verify::{Checked, NOT_AT_HAND, differs, unknown_bounds};
 use super::tiles::{self, Floored, Worst};
 use super::{Spaced, content, decode, decode_any, directory_of, in_older_space, in_space};
 use crate::failure::{Failure, Result, untold};
@@ -198,16 +197,6 @@ fn tiles_again(
         None => format!("{count} of {pixels} measured again"),
     };
     Ok(Some(Checked { name: "tiles", found }))
-}
-
-/// The failure of a target whose certificate states bounds that cannot be measured again.
-fn unknown_bounds(predicate: &Predicate, path: &Path, error: &Malformed) -> Failure {
-    let (shown, tool) = (path.display(), &predicate.conversion.tool);
-    Failure::Other(format!(
-        "{shown}: its certificate states bounds that are not known here ({error}); verify with {} {}, which \
-         made it",
-        tool.name, tool.version
-    ))
 }
 
 /// What was certified of an image in tiles, from what they are found to be now.

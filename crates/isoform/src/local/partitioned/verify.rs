@@ -26,6 +26,7 @@ use serde_json::{Map, Value};
 use super::directory::{below, files_below};
 use super::{PARTITION_STYLE, PLACES, places, rows, styles, target};
 use crate::failure::{Failure, Result};
+use crate::local::effective::check_reading;
 use crate::local::memory::readers_of_table;
 use crate::local::plan::retyped_on;
 use crate::local::type_map::TypeMap;
@@ -140,6 +141,7 @@ fn check_sources(
             if sequences == target.sequences { Ok(stand) } else { Err(differs(first)) }
         };
         let stand = found(&opened)?;
+        check_reading(certificate_at, predicate, sources, &opened.read_as())?;
         let made = |opened: &Opened| styles(opened, partitioning, files.clone());
         types.check_styles(&mut opened, first, &made, &|opened| found(opened).map(drop))?;
         if stand == *places { Ok(()) } else { Err(elsewhere(certificate_at, first)) }
