@@ -508,6 +508,16 @@ def test_an_album_does_not_replace_what_was_edited_while_it_was_made(isoform, tm
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before | {"rocket.webp": b"edited"}
 
 
+def test_an_album_of_another_source_says_whether_its_files_are_as_certified(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    isoform(*album_command(album)).expect(0)
+    (album / "coffee.png").write_bytes(photograph("camera.png").read_bytes())
+    told = isoform("verify", out).expect(4).err
+    assert "its files and its signature are as certified, but" in told and "coffee.png is not the source" in told
+    harness.flip(out / "chelsea.webp", 30)
+    assert "chelsea.webp is missing, or its bytes are not" in isoform("verify", out).expect(4).err
+
+
 # Gives a file another name as soon as a directory is synced, which happens first when the certificate of the first
 # photograph has its name.
 PUTS = """

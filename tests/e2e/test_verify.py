@@ -127,6 +127,25 @@ def test_what_this_version_does_not_state_is_not_verified_by_this_version(isofor
     assert "it says that this very version made it" in err and "verify with" not in err
 
 
+def test_partitions_of_another_source_say_whether_their_files_are_as_certified(isoform, sales, tmp_path):
+    target = tmp_path / "parts"
+    isoform("convert", sales, target, "--to", "csv", "--partition-by", "store").expect(0)
+    with open(sales, "a") as file:
+        file.write(pathlib.Path(sales).read_text().splitlines()[1] + "\n")
+    # The path of a single source is another's where its bytes are others; beside the target they are a failure.
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for path in (target, harness.certificate_of(target), pathlib.Path(sales)):
+        path.rename(moved / path.name)
+    target = moved / "parts"
+    told = isoform("verify", target).expect(4).err
+    assert "its files and its signature are as certified, but" in told
+    file = sorted(target.rglob("part-0.csv"))[1]
+    harness.flip(file, 40)
+    told = isoform("verify", target).expect(4).err
+    assert f"{file.relative_to(target)}: these are not the bytes that were certified" in told
+
+
 def test_a_text_of_any_length_in_a_certificate_is_not_shown_whole(isoform, sales, tmp_path):
     target = tmp_path / "long.parquet"
     isoform("convert", sales, target).expect(0)

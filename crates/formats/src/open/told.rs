@@ -7,7 +7,6 @@ use super::certified::plain;
 use super::{Opened, Table};
 use crate::error::Result;
 use crate::jsonl::Resolved;
-use crate::table::TableSource;
 use crate::typings::Typings;
 
 impl Opened {

@@ -382,6 +382,12 @@ impl Drop for Staging {
             // is removed nobody waits until it is on the disk.
             let _ = self.taken();
         }
+        // Nor does one go on from a journal of bytes that are lost.
+        if self.lost
+            && let Ok(journal) = beside(&self.target, JOURNAL_ENDING)
+        {
+            let _ = std::fs::remove_file(journal);
+        }
         // From nothing no later run goes on.
         if !self.keep || self.lost || is_empty(&self.file) {
             remove_own(&self.file, &self.path);

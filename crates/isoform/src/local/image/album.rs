@@ -39,7 +39,7 @@ use crate::progress::Progress;
 use options::Table;
 
 pub use plan::{AlbumPlan, plan, refusal};
-pub use verify::{check_album, is_current};
+pub use verify::{check_album, check_files, is_current};
 
 /// What is to be done.
 pub struct Album {

@@ -50,7 +50,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 
 pub use album::{Album, AlbumOutcome, AlbumPlan, Chosen, check_album, convert as convert_album, is_current};
-pub use album::{name_in, plan as plan_album, refusal as refusal_of_album};
+pub use album::{check_files as check_album_files, name_in, plan as plan_album, refusal as refusal_of_album};
 pub use compare::{Compared, compare};
 use led::Led;
 pub use plan::{ImagePlan, Trial, plan};

@@ -46,7 +46,7 @@ use directory::Directory;
 pub use directory::refuse_unfit;
 pub use estimate::{estimate, listed};
 use finished::Finished;
-pub use verify::{are_certified_files, has_certified_files, verify};
+pub use verify::{are_certified_files, checked_files, has_certified_files, verify};
 
 /// What was proven of all partitions.
 struct Proof {

@@ -61,9 +61,7 @@ pub fn verify(
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
-    let held = files_below(target)?;
-    let subjects = check_files(target, &held, certificate, |file| hash_object(file, progress));
-    let subjects = unless_interrupted(subjects, target, certificate, progress)?;
+    let subjects = checked_files(target, certificate, progress)?;
     let (count, files) = (subjects.len(), counted(subjects.len(), "file"));
     passed("bytes", format!("{files}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;
@@ -186,6 +184,17 @@ fn check_files(
         }
     }
     Ok(subjects)
+}
+
+/// The same of all files of a directory, hashed where a person sees it and may interrupt it.
+pub fn checked_files(
+    target: &Path,
+    certificate: &Certificate,
+    progress: &Progress,
+) -> Result<BTreeMap<String, Subject>> {
+    let held = files_below(target)?;
+    let subjects = check_files(target, &held, certificate, |file| hash_object(file, progress));
+    unless_interrupted(subjects, target, certificate, progress)
 }
 
 /// Whether a directory holds the files that the certificate lists, and nothing else.

@@ -169,22 +169,10 @@ pub fn check_album(
     let mut checks =
         vec![Checked { name: "signature", found: format!("valid, by key {}", certificate.key_id()) }];
     let mut passed = |name, found: String| checks.push(Checked { name, found });
-    let shown = dir.display();
     progress.begin(Stage::Verifying, 0, 0);
     let listed = listed(certificate);
     let to = target_format(dir, predicate)?;
-    refuse_others(dir, dir, to, &listed)?;
-    let targets: Vec<PathBuf> = listed.keys().map(|name| dir.join(name)).collect();
-    for target in &targets {
-        if !is_listed((dir, target), &listed, progress)? {
-            let name = name_in(dir, target);
-            return Err(Failure::Mismatch(format!(
-                "{shown}: {name} is missing, or its bytes are not those that were certified"
-            )));
-        }
-    }
-    let count = targets.len();
-    let photographs = counted(count, "photograph");
+    let photographs = counted(check_files(dir, certificate, progress)?, "photograph");
     passed("bytes", format!("{photographs}; the digests are those of the certificate"));
     let types: BTreeMap<&str, SampleType> = certified
         .arrays
@@ -214,6 +202,21 @@ pub fn check_album(
         sources: sources.to_vec(),
         checks,
     })
+}
+
+/// Checks the files of an album, of which there must be no others, and counts them.
+pub fn check_files(dir: &Path, certificate: &Certificate, progress: &Progress) -> Result<usize> {
+    let listed = listed(certificate);
+    refuse_others(dir, dir, target_format(dir, &certificate.statement().predicate)?, &listed)?;
+    for name in listed.keys() {
+        if !is_listed((dir, &dir.join(name)), &listed, progress)? {
+            let shown = dir.display();
+            return Err(Failure::Mismatch(format!(
+                "{shown}: {name} is missing, or its bytes are not those that were certified"
+            )));
+        }
+    }
+    Ok(listed.len())
 }
 
 /// The format of an album's files.
