@@ -165,7 +165,8 @@ def test_verify_reads_by_what_the_certificate_tells(isoform, tmp_path):
     said = harness.statement(certificate)
     said["predicate"]["conversion"]["parameters"]["reading"][0]["delimiter"] = ";"
     harness.sign(isoform, certificate, said)
-    isoform("verify", target).expect(4)
+    told = isoform("verify", target).expect(4).err
+    assert f'{certificate}: reading tells delimiter ";", and {source} is read by ","' in told and "get it again" in told
     # One of an earlier version has none of it, and what it does not tell is found.
     for key in ("reading", "writing"):
         del said["predicate"]["conversion"]["parameters"][key]
@@ -307,7 +308,74 @@ def test_what_no_option_can_be_is_blamed_on_the_certificate(isoform, converted, 
     said["predicate"]["conversion"]["parameters"]["reading"][0][key] = value
     harness.sign(isoform, certificate, said)
     told = isoform("verify", converted).expect(1).err
-    assert certificate.name in told and f"({key}: " in told and "verify with isoform" in told and "--" not in told, told
+    assert certificate.name in told and f"({key}: " in told and "--" not in told, told
+    assert "it says that this very version made it" in told
+    said["predicate"]["conversion"]["tool"]["version"] = "9.9.9"
+    harness.sign(isoform, certificate, said)
+    assert "; verify with isoform 9.9.9, which made it" in isoform("verify", converted).expect(1).err
+
+
+@pytest.mark.parametrize("change", [
+    {"byteOrderMark": True}, {"lineEnding": "crlf"}, {"wrapping": "gzip"}, {"decimalMarks": "point"}, {"nullTokens": ["zz"]},
+    {"delimiter": ","}, {"header": "no"}, {"skipLines": "1"}, {"from": "jsonl"}, {"from": "parquet"},
+], ids=lambda change: next(iter(change)))
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_a_reading_that_is_not_that_of_the_source_is_told_of_the_certificate(isoform, tmp_path, change, partitioned):
+    source, target = tmp_path / "r.csv", tmp_path / "r"
+    source.write_text("k;v\nx;1,5\ny;2,5\nx;3,5\n")
+    isoform("convert", source, target, "--to", "parquet", *(["--partition-by", "k"] if partitioned else [])).expect(0)
+    certificate = harness.certificate_of(target)
+    said = harness.statement(certificate)
+    [reading] = said["predicate"]["conversion"]["parameters"]["reading"]
+    reading.update(change)
+    harness.sign(isoform, certificate, said)
+    told = isoform("verify", target).expect(4).err
+    assert f"{certificate}: reading tells {next(iter(change))} " in told and "get it again" in told, told
+    # Without the source nothing can be said of it; and another fault is told as such.
+    source.rename(tmp_path / "away")
+    isoform("verify", target).expect(0)
+    (tmp_path / "away").rename(source)
+    file = target if not partitioned else target / "k=x" / "part-0.parquet"
+    harness.flip(file, 8)
+    told = isoform("verify", target).expect(4).err
+    assert "these are not the bytes that were certified" in told and "reading tells" not in told
+
+
+@pytest.mark.parametrize("change", [
+    lambda entries: [], lambda entries: "x", lambda entries: entries * 3, lambda entries: [1],
+])
+def test_a_reading_that_is_not_of_these_sources_is_told_of_the_certificate(isoform, converted, change):
+    certificate = harness.certificate_of(converted)
+    said = harness.statement(certificate)
+    parameters = said["predicate"]["conversion"]["parameters"]
+    parameters["reading"] = change(parameters["reading"])
+    harness.sign(isoform, certificate, said)
+    assert f"{certificate}: reading does not tell" in isoform("verify", converted).expect(4).err
+
+
+def test_what_another_version_tells_of_a_reading_besides_is_passed_over(isoform, converted):
+    certificate = harness.certificate_of(converted)
+    said = harness.statement(certificate)
+    said["predicate"]["conversion"]["tool"]["version"] = "9.9.9"
+    said["predicate"]["conversion"]["parameters"]["reading"][0].update(new="x", nullTokens=["", "NA", "void"])
+    harness.sign(isoform, certificate, said)
+    assert "decoded again" in isoform("verify", converted).expect(0).out
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv.gz", "parts"])
+def test_a_bound_that_is_not_known_here_is_not_passed_over(isoform, sales, tmp_path, name):
+    target = tmp_path / name
+    if name == "parts":
+        isoform("convert", sales, target, "--to", "parquet", "--partition-by", "store").expect(0)
+    else:
+        isoform("convert", sales, target).expect(0)
+    certificate = harness.certificate_of(target)
+    said = harness.statement(certificate)
+    said["predicate"]["conversion"]["tool"]["version"] = "9.9.9"
+    said["predicate"]["distortion"]["gates"].append({"name": "part-median", "limit": "1"})
+    harness.sign(isoform, certificate, said)
+    told = isoform("verify", target).expect(1).err
+    assert "part-median" in told and "not known here" in told and "verify with isoform 9.9.9, which made it" in told
 
 
 def test_what_inspect_shows_of_each_model(isoform, converted, tmp_path):

@@ -794,17 +794,10 @@ int fdatasync(int file) {
 """
 
 
-def preloaded(folder, text):
-    """The environment of a program in which these functions stand before those of the system."""
-    (folder / "own.c").write_text(text)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "own.so", folder / "own.c", "-ldl"], check=True)
-    return {"LD_PRELOAD": str(folder / "own.so")}
-
-
 @pytest.fixture(scope="module")
 def few_threads(tmp_path_factory):
     """The environment in which the system gives a program so many threads and no more. A limit does not bind root."""
-    environment = preloaded(tmp_path_factory.mktemp("threads"), FEW_THREADS)
+    environment = harness.preloaded(tmp_path_factory.mktemp("threads"), FEW_THREADS)
     return lambda most: environment | {"THREADS": str(most)}
 
 
@@ -842,7 +835,7 @@ def test_nobody_waits_for_the_disk_to_take_what_is_removed(isoform, tmp_path):
     packed, target = tmp_path / "b.bin.gz", tmp_path / "b.bin"
     packed.write_bytes(gzip.compress(bytes(1 << 20)) * 1000)
     running = subprocess.Popen(isoform.command("convert", packed, target, "--threads", "1"), stderr=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, env=isoform.environment | preloaded(tmp_path, SLOW_DISK))
+                               stdout=subprocess.DEVNULL, env=isoform.environment | harness.preloaded(tmp_path, SLOW_DISK))
     part = tmp_path / ".b.bin.isoform-part"
     assert harness.until(lambda: part.exists() and part.stat().st_size > 40 << 20, running)
     running.send_signal(signal.SIGINT)

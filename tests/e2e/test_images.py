@@ -508,6 +508,57 @@ def test_an_album_does_not_replace_what_was_edited_while_it_was_made(isoform, tm
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before | {"rocket.webp": b"edited"}
 
 
+def test_an_album_of_another_source_says_whether_its_files_are_as_certified(isoform, tmp_path, album):
+    out = tmp_path / "out"
+    isoform(*album_command(album)).expect(0)
+    (album / "coffee.png").write_bytes(photograph("camera.png").read_bytes())
+    told = isoform("verify", out).expect(4).err
+    assert "its files and its signature are as certified, but" in told and "coffee.png is not the source" in told
+    harness.flip(out / "chelsea.webp", 30)
+    assert "chelsea.webp is missing, or its bytes are not" in isoform("verify", out).expect(4).err
+
+
+# Gives a file another name as soon as a directory is synced, which happens first when the certificate of the first
+# photograph has its name.
+PUTS = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int fsync(int file) {
+    struct stat found;
+    if (!fstat(file, &found) && S_ISDIR(found.st_mode)) rename(getenv("THEIRS"), getenv("PLACE"));
+    return syscall(SYS_fsync, file);
+}
+"""
+
+
+@pytest.mark.parametrize("place", ["rocket.webp", f"rocket.webp{harness.ENDING}", "astronaut.webp"])
+def test_an_album_does_not_replace_what_comes_while_its_files_get_their_names(isoform, tmp_path, album, place):
+    out, theirs = tmp_path / "out", tmp_path / "theirs"
+    isoform(*album_command(album)).expect(0)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (album / "camera.png").write_bytes(photograph("camera.png").read_bytes())
+    theirs.write_bytes(b"precious")
+    environment = harness.preloaded(tmp_path, PUTS) | {"THEIRS": str(theirs), "PLACE": str(out / place)}
+    told = isoform(*album_command(album), env=environment).expect(7).err
+    assert f"{place.removesuffix(harness.ENDING)}: already exists, and it" in told and "changed" in told
+    assert not theirs.exists() and (out / place).read_bytes() == b"precious"
+    # Nothing that comes later in the album got its name, and nothing is left.
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert after | {place: b"precious"} == after and set(before) <= set(after)
+    if place == "astronaut.webp":
+        assert after == before | {place: b"precious"}
+    # It stays when the album is made again, and goes with --force.
+    isoform(*album_command(album)).expect(7)
+    assert (out / place).read_bytes() == b"precious"
+    isoform(*album_command(album, "--force")).expect(0)
+    isoform("verify", out).expect(0)
+    assert not list(out.glob(".*"))
+
+
 def test_an_album_replaces_what_it_made_of_the_same_photographs_alone(isoform, tmp_path):
     command = ("convert", "x.png", "y.png", "--out-dir", "../out", "--to", "jpg", "--within", "psnr=38", "--part-floor", "psnr=34")
     for day in ("mon", "tue"):

@@ -980,6 +980,50 @@ def test_what_somebody_makes_of_an_outdated_target_meanwhile_stays(isoform, tmp_
     assert harness.listing(out) == sorted(path.name for path, held in zip(paths, stay) if held)
 
 
+# Kills the program as soon as a directory is synced: the certificate has its name, and its target does not.
+KILLS = """
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int fsync(int file) {
+    struct stat found;
+    if (!fstat(file, &found) && S_ISDIR(found.st_mode)) raise(SIGKILL);
+    return syscall(SYS_fsync, file);
+}
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--resume",), ("--force",)])
+def test_a_batch_that_was_killed_between_two_names_goes_on(isoform, tmp_path, options):
+    source, out = write(tmp_path / "in" / "a.csv", "a\n1\n"), tmp_path / "out"
+    command = ("convert", source, "--out-dir", out, "--to", "parquet", "--json")
+    isoform(*command).expect(0)
+    target = out / "a.parquet"
+    first = target.read_bytes()
+    write(source, "a\n1\n2\n")
+    isoform(*command, env=harness.preloaded(tmp_path, KILLS)).expect(-signal.SIGKILL)
+    assert target.read_bytes() == first and len(list(out.glob(".*"))) >= 2
+    planned = isoform("plan", *command[1:]).expect(0).json()
+    assert planned["convert"] == 1 and target.read_bytes() == first
+    [told] = isoform(*command, *options).expect(0).json()["sources"]
+    assert told.get("changed", False) or options == ("--force",), told
+    isoform("verify", target, "--source", source).expect(0)
+    assert harness.listing(out) == ["a.parquet", f"a.parquet{harness.ENDING}"]
+
+
+def test_a_target_that_was_edited_after_a_killed_run_stays(isoform, tmp_path):
+    source, out = write(tmp_path / "in" / "a.csv", "a\n1\n"), tmp_path / "out"
+    command = ("convert", source, "--out-dir", out, "--to", "parquet")
+    isoform(*command).expect(0)
+    write(source, "a\n1\n2\n")
+    isoform(*command, env=harness.preloaded(tmp_path, KILLS)).expect(-signal.SIGKILL)
+    (out / "a.parquet").write_text("precious")
+    assert "its bytes are not those of its certificate" in isoform(*command).expect(3).err
+    assert (out / "a.parquet").read_text() == "precious"
+
+
 def test_a_target_that_tells_no_path_to_its_source_is_not_said_to_be_of_another(isoform, tmp_path):
     source, out = write(tmp_path / "a.csv", "a\n1\n"), tmp_path / "out"
     out.mkdir()

@@ -6,8 +6,10 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import time
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -164,6 +166,30 @@ def test_interrupted_while_it_verifies(isoform, tables, tmp_path):
     parts = isoform("convert", source, target, "--resume", "--json").expect(0).json()["parts"]
     assert parts["reused"] == parts["total"]
     assert harness.sha256(target) == harness.sha256(tmp_path / name)
+
+
+@pytest.mark.parametrize("ending, framing", [("br", None), ("gz", "gzip")])
+def test_a_target_in_one_member_keeps_nothing_to_go_on_from(isoform, tmp_path, tmp_path_factory, ending, framing):
+    source, target = tmp_path / "a.log", tmp_path / f"a.log.{ending}"
+    source.write_bytes(np.random.default_rng(1).integers(32, 127, 40_000_000, dtype=np.uint8).tobytes())
+    command = ["convert", source, target, "--resume", "--json"]
+    if framing:
+        types = tmp_path_factory.mktemp("types")
+        (types / "one.toml").write_text(f'[type]\nname = "{framing}"\n[transport]\nframing = "one"\n')
+        command += ["--media-types", types]
+    part = tmp_path / f".{target.name}.isoform-part"
+    # What an earlier version left goes too.
+    (tmp_path / f".{target.name}.isoform-journal").write_text("isoform-journal/v3 bytes of another conversion\n")
+    process = subprocess.Popen(isoform.command(*command), env=isoform.environment, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, text=True)
+    assert harness.until(lambda: part.exists() and part.stat().st_size and harness.handled(process, signal.SIGINT), process)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate()[1]
+    assert process.returncode == 130 and "run it again" in told and "--resume" not in told, told
+    assert harness.listing(tmp_path) == ["a.log"]
+    done = isoform(*command).expect(0).json()
+    assert [note for note in done["notes"] if "one member is not gone on with" in note], done["notes"]
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_batch_goes_on(isoform, tables, tmp_path):

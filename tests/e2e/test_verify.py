@@ -91,10 +91,12 @@ def test_one_bit_of_what_was_signed(isoform, converted, certificate, field, plac
     assert certificate.name in told and "get it again, or convert the source again" in told
 
 
-def test_what_a_later_version_states_is_not_told_as_damage(isoform, converted, certificate):
+def test_what_a_later_version_states_is_not_told_as_damage(isoform, converted, certificate, sales):
     for change, told in [
         (lambda said: said.update(predicateType="urn:isoform:conversion:v2"), "predicateType"),
         (lambda said: said["predicate"].update(new="x"), "unknown field `new`"),
+        (lambda said: said["predicate"]["content"].update(scheme="isoform-content/v2"), "scheme"),
+        (lambda said: said["predicate"]["verification"].update(verdict="NEWER"), "verdict"),
     ]:
         said = harness.statement(certificate)
         said["predicate"]["conversion"]["tool"]["version"] = "9.9.9"
@@ -104,7 +106,68 @@ def test_what_a_later_version_states_is_not_told_as_damage(isoform, converted, c
         err = isoform("verify", converted).expect(9).err
         assert f"{certificate}: states what is not known here: " in err and told in err
         assert "its signature holds: verify with isoform 9.9.9, which made it" in err and "damaged" not in err
+        # Whoever asks for the certificate of one signer gets no other.
+        assert "not by" in isoform("verify", converted, "--key", "0" * 64).expect(10).err
+        # Whoever asks for something else is told of it briefly.
+        again = isoform("convert", sales, "--out-dir", converted.parent, "--to", "parquet").expect(3).err
+        assert f"{converted}: already exists, and its certificate states what is not known here (isoform 9.9.9 made it)" in again
+        moved = converted.rename(converted.with_name("moved"))
+        again = isoform("convert", sales, converted).expect(7).err
+        assert f"{certificate}: already exists, and states what is not known here (isoform 9.9.9 made it)" in again
+        moved.rename(converted)
         certificate.write_bytes(whole)
+
+
+def test_what_this_version_does_not_state_is_not_verified_by_this_version(isoform, converted, certificate):
+    said = harness.statement(certificate)
+    del said["predicate"]["source"]
+    harness.sign(isoform, certificate, said)
+    err = isoform("verify", converted).expect(9).err
+    assert "missing field `source`" in err and err.count(" column ") == 1
+    assert "it says that this very version made it" in err and "verify with" not in err
+
+
+def test_partitions_of_another_source_say_whether_their_files_are_as_certified(isoform, sales, tmp_path):
+    target = tmp_path / "parts"
+    isoform("convert", sales, target, "--to", "csv", "--partition-by", "store").expect(0)
+    with open(sales, "a") as file:
+        file.write(pathlib.Path(sales).read_text().splitlines()[1] + "\n")
+    # The path of a single source is another's where its bytes are others; beside the target they are a failure.
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for path in (target, harness.certificate_of(target), pathlib.Path(sales)):
+        path.rename(moved / path.name)
+    target = moved / "parts"
+    told = isoform("verify", target).expect(4).err
+    assert "its files and its signature are as certified, but" in told
+    file = sorted(target.rglob("part-0.csv"))[1]
+    harness.flip(file, 40)
+    told = isoform("verify", target).expect(4).err
+    assert f"{file.relative_to(target)}: these are not the bytes that were certified" in told
+
+
+def test_a_text_of_any_length_in_a_certificate_is_not_shown_whole(isoform, sales, tmp_path):
+    target = tmp_path / "long.parquet"
+    isoform("convert", sales, target).expect(0)
+    certificate = harness.certificate_of(target)
+    honest = json.dumps(harness.statement(certificate))
+    long = "z" * 100_000
+    for change in [
+        lambda said: said.update(predicateType=long),
+        lambda said: said["predicate"].update({long: 1}),
+        lambda said: said["predicate"]["verification"].update(verdict=long),
+        lambda said: (said["predicate"]["conversion"]["tool"].update(name=long), said.update(predicateType="v2")),
+        lambda said: said["predicate"]["conversion"]["parameters"]["reading"][0].update(dates=long),
+        lambda said: said["predicate"]["conversion"].update(to=long),
+        lambda said: said["predicate"]["content"]["typeMap"][0].update(type=long),
+        lambda said: said["predicate"]["content"]["typeMap"][0].update(name=long),
+        lambda said: said["predicate"]["distortion"]["gates"].append({"name": long, "limit": "1"}),
+    ]:
+        said = json.loads(honest)
+        change(said)
+        harness.sign(isoform, certificate, said)
+        told = isoform("verify", target)
+        assert told.code != 0 and len(told.err) < 1500, (len(told.err), told.err[:300])
 
 
 def test_any_bit_of_the_certificate(isoform, converted, certificate):

@@ -176,8 +176,12 @@ impl Certificate {
 
 /// Checks a bundle: its signature under the key it names, its consistency, and, if asked, that key itself.
 pub fn verify(bundle: &Bundle, pinned: Option<&Digest>) -> Result<Certificate, CertificateError> {
+    let pinned = |key_id: Digest| match pinned.filter(|wanted| **wanted != key_id) {
+        Some(wanted) => Err(CertificateError::WrongKey { wanted: *wanted, found: key_id }),
+        None => Ok(()),
+    };
     let statement = known(bundle).map_err(|why| match stated_by(bundle) {
-        Some(tool) => CertificateError::Unknown { why, tool },
+        Some((key_id, tool)) => pinned(key_id).err().unwrap_or(CertificateError::Unknown { why, tool }),
         None => why.into(),
     })?;
     let signer = key::from_pem(&statement.predicate.key).map_err(|_| Malformed::Key)?;
@@ -188,10 +192,15 @@ pub fn verify(bundle: &Bundle, pinned: Option<&Digest>) -> Result<Certificate, C
     if !bundle.is_signed_by(&signer) {
         return Err(CertificateError::BadSignature);
     }
-    if let Some(wanted) = pinned.filter(|wanted| **wanted != key_id) {
-        return Err(CertificateError::WrongKey { wanted: *wanted, found: key_id });
-    }
-    let verdict = consistency::check(&statement.predicate)?;
+    pinned(key_id)?;
+    let verdict =
+        consistency::check(&statement.predicate).map_err(|why| match consistency::is_unknown(&why) {
+            true => {
+                let tool = &statement.predicate.conversion.tool;
+                CertificateError::Unknown { why, tool: Some(format!("{} {}", tool.name, tool.version)) }
+            }
+            false => why.into(),
+        })?;
     Ok(Certificate { statement, key_id, verdict })
 }
 
@@ -203,16 +212,17 @@ fn known(bundle: &Bundle) -> Result<Statement, Malformed> {
     Ok(statement)
 }
 
-/// The program that made a statement which is not known here, if that is told, where the key that the
-/// statement names signed it as it stands; else nothing.
-fn stated_by(bundle: &Bundle) -> Option<Option<String>> {
+/// The key that signed a statement which is not known here as it stands, where that is the one which it names,
+/// and the program that made it, if that is told; else nothing.
+fn stated_by(bundle: &Bundle) -> Option<(Digest, Option<String>)> {
     let statement: Value = read("statement", bundle.unverified_payload()).ok()?;
     let predicate = statement.get("predicate")?;
     let signer = key::from_pem(predicate.get("key")?.as_str()?).ok()?;
-    let is_named = key::key_id(&signer).ok()? == *bundle.unverified_key_id();
+    let key_id = key::key_id(&signer).ok()?;
+    let is_named = key_id == *bundle.unverified_key_id();
     let tool = |member: &str| predicate.pointer(&format!("/conversion/tool/{member}"))?.as_str();
     let tool = tool("name").zip(tool("version")).map(|(name, version)| format!("{name} {version}"));
-    (is_named && bundle.is_signed_by(&signer)).then_some(tool)
+    (is_named && bundle.is_signed_by(&signer)).then_some((key_id, tool))
 }
 
 /// States and signs what a verified whole shows. The bytes of the file are [`Bundle::to_bytes`].

@@ -22,6 +22,13 @@ pub(crate) fn check(predicate: &Predicate) -> Result<Verdict, Malformed> {
     Ok(verdict)
 }
 
+/// Whether a statement is refused because it states something of a kind that is not known here, as a later
+/// version may.
+pub(crate) fn is_unknown(why: &Malformed) -> bool {
+    let Malformed::Unexpected { field, .. } = why else { return false };
+    matches!(*field, "verdict" | "scheme" | "distortion.gates" | "content.arrays.type")
+}
+
 fn contradiction(what: &'static str) -> Result<(), Malformed> {
     Err(Malformed::Contradiction { what })
 }

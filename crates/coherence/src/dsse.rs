@@ -23,6 +23,17 @@ pub const BUNDLE_BYTES_MAX: usize = 64 << 20;
 /// columns that are nested 64 deep, each level of which takes five at most.
 pub const DEPTH_MAX: usize = 16 + 5 * 64;
 
+/// Characters of a text from a certificate that messages show: whoever wrote it chose how many there are.
+pub const SHOWN_CHARS: usize = 120;
+
+/// The beginning of a text from a certificate, for a message.
+pub fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
 /// A bundle or statement that is not what it should be.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Malformed {
@@ -39,11 +50,11 @@ pub enum Malformed {
         offset: usize,
     },
     /// Not JSON, or not of the right shape.
-    #[error("the {document}: {reason} (line {line}, column {column})")]
+    #[error("the {document}: {} (line {line}, column {column})", shown(.reason))]
     Json {
         /// `bundle` or `statement`.
         document: &'static str,
-        /// What the JSON reader says.
+        /// What the JSON reader says, without the place.
         reason: String,
         /// Line, from 1.
         line: usize,
@@ -57,7 +68,7 @@ pub enum Malformed {
         document: &'static str,
     },
     /// A field with a fixed value has another one.
-    #[error("{field} is {found:?}")]
+    #[error("{field} is {:?}", shown(.found))]
     Unexpected {
         /// Name of the field.
         field: &'static str,
@@ -221,11 +232,11 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(
         return Err(Malformed::TooLarge { bytes: bytes.len() });
     }
     check_depth(bytes)?;
-    let broken = |error: serde_json::Error| Malformed::Json {
-        document,
-        reason: error.to_string(),
-        line: error.line(),
-        column: error.column(),
+    let broken = |error: serde_json::Error| {
+        let (text, line, column) = (error.to_string(), error.line(), error.column());
+        let place = format!(" at line {line} column {column}");
+        let reason = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        Malformed::Json { document, reason, line, column }
     };
     let value: serde_json::Value = parse(bytes).map_err(broken)?;
     // This also refuses doubled keys, of which readers see the first, the last or both.

@@ -9,6 +9,7 @@ mod held;
 mod members;
 mod more;
 mod order;
+mod told;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -250,8 +251,13 @@ impl Concat {
 
     /// Takes the typing that these profiles of all columns give.
     fn set_fields(&mut self, names: &[String], merged: &[Profile], all: bool) {
+        self.take_fields(names, resolve(merged), all);
+    }
+
+    /// Takes these typings of all columns.
+    fn take_fields(&mut self, names: &[String], found: Found, all: bool) {
         let Kind::Fields { typings, why, whole, open, .. } = &mut self.kind else { return };
-        Found { typings: *typings, why: *why, is_open: *open } = resolve(merged);
+        Found { typings: *typings, why: *why, is_open: *open } = found;
         *whole = all;
         let columns = names.iter().zip(typings.iter());
         let columns = columns.map(|(name, typing)| Field::new(name, typing.data_type.clone(), true));

@@ -12,6 +12,7 @@ mod notes;
 mod read_as;
 mod rules;
 mod spelled;
+mod told;
 mod why;
 
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ use crate::write::WriteOptions;
 pub use crate::reopen::{open_recorded, open_target, open_written};
 pub use certified::Certified;
 pub use rules::TypingRules;
+pub(crate) use told::told_of_json;
 pub use why::Why;
 pub(crate) use why::{Found, of_json, resolve};
 

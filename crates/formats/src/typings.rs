@@ -12,7 +12,7 @@ use crate::text::ColumnTyping;
 
 mod rows;
 
-pub use rows::{moved_styles, rows_of_styles};
+pub use rows::{moved_styles, normal_styles, rows_of_styles};
 
 /// Key of a target's metadata under which the styles of its text source are kept, so that converting back
 /// gives the same text.

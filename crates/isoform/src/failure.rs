@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use coherence::dsse::shown;
 use formats::words::counted;
 
 use crate::local::standard::{is_standard_output, leads_into_system};
@@ -157,6 +158,14 @@ impl Failure {
         Failure::Bug(what.to_string())
     }
 
+    /// The same without a next step where a certificate does not hold which nobody asked to verify.
+    pub fn brief(&self) -> String {
+        match self {
+            Failure::Certificate { path, error } => format!("{}: {}", path.display(), brief(error)),
+            other => other.to_string(),
+        }
+    }
+
     /// What is told, and the lines below it, as of several things that stand in the way. Names in them are as
     /// others gave them.
     pub fn lines(&self) -> (String, Vec<String>) {
@@ -242,13 +251,41 @@ fn another(error: &coherence::certificate::CertificateError) -> String {
     use coherence::certificate::CertificateError;
     match error {
         CertificateError::WrongKey { .. } => "get one that this key signed, or name another key".into(),
-        CertificateError::Unknown { tool: Some(tool), .. } => {
-            format!("its signature holds: verify with {tool}, which made it")
+        CertificateError::Unknown { tool: Some(tool), .. } if tool != OWN => {
+            format!("its signature holds: {}", by_maker(tool))
         }
+        CertificateError::Unknown { tool: Some(tool), .. } => by_maker(tool),
         CertificateError::Unknown { tool: None, .. } => {
             "its signature holds: verify with the program that made it".into()
         }
         _ => "it is damaged or was changed: get it again, or convert the source again".into(),
+    }
+}
+
+/// This program, as certificates name it.
+const OWN: &str = concat!("isoform ", env!("CARGO_PKG_VERSION"));
+
+/// The next step where something is not known here that a certificate states, by a program of this name and
+/// version.
+pub fn by_maker(tool: &str) -> String {
+    match tool == OWN {
+        true => format!(
+            "it says that this very version made it, {OWN}: it was changed, or is of another build; get it \
+             again, or convert the source again"
+        ),
+        false => format!("verify with {}, which made it", shown(tool)),
+    }
+}
+
+/// Why a certificate does not help, in few words.
+pub fn brief(error: &coherence::certificate::CertificateError) -> String {
+    use coherence::certificate::CertificateError;
+    match error {
+        CertificateError::Unknown { tool: Some(tool), .. } => {
+            format!("states what is not known here ({} made it)", shown(tool))
+        }
+        CertificateError::Unknown { tool: None, .. } => "states what is not known here".into(),
+        other => other.to_string(),
     }
 }
 

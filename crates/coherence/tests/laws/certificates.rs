@@ -178,9 +178,11 @@ fn what_another_version_states_is_no_damage_where_its_signature_holds() {
             change(statement);
         })
     };
-    let changes: [fn(&mut Value); 2] = [
+    let changes: [fn(&mut Value); 4] = [
         |statement| statement["predicateType"] = json!("urn:isoform:conversion:v2"),
         |statement| statement["predicate"]["new"] = json!("x"),
+        |statement| statement["predicate"]["content"]["scheme"] = json!("isoform-content/v2"),
+        |statement| statement["predicate"]["verification"]["verdict"] = json!("NEWER"),
     ];
     for change in changes {
         let stated = later(change);
@@ -191,7 +193,34 @@ fn what_another_version_states_is_no_damage_where_its_signature_holds() {
         let unsigned = with_bundle(&stated, |bundle| {
             bundle["dsseEnvelope"]["signatures"][0]["sig"] = json!(BASE64.encode([0; 64]));
         });
-        assert!(matches!(read(&unsigned), Err(CertificateError::Malformed(_))));
+        let refused = read(&unsigned);
+        let is_changed =
+            matches!(refused, Err(CertificateError::Malformed(_) | CertificateError::BadSignature));
+        assert!(is_changed, "{refused:?}");
+        // Who asks for the certificate of one signer gets no other, whatever it states.
+        let bundle = Bundle::parse(&stated).unwrap();
+        let found = verify(&bundle, Some(&Digest::blake3(b"another key")));
+        assert!(matches!(found, Err(CertificateError::WrongKey { .. })), "{found:?}");
+        assert!(matches!(
+            verify(&bundle, Some(bundle.unverified_key_id())),
+            Err(CertificateError::Unknown { .. })
+        ));
+    }
+}
+
+#[test]
+fn messages_show_the_beginning_of_what_a_certificate_states() {
+    let bytes = signed(&verification::whole(1, 0), true);
+    let long = "é".repeat(100_000);
+    let changes: [&dyn Fn(&mut Value); 3] = [
+        &|statement| statement["predicateType"] = json!(long),
+        &|statement| statement["predicate"][&long] = json!("x"),
+        &|statement| statement["predicate"]["verification"]["verdict"] = json!(long),
+    ];
+    for change in changes {
+        let Err(refused) = read(&with_statement(&bytes, change)) else { panic!("it is refused") };
+        let told = refused.to_string();
+        assert!(told.len() < 500 && told.contains("é…") && told.matches("line").count() <= 1, "{told}");
     }
 }
 

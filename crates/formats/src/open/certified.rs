@@ -123,7 +123,7 @@ impl Certified {
 ///
 /// # Errors
 /// Types that rows read from JSON do not have.
-fn plain(schema: &SchemaRef, json: &[Typing]) -> Result<SchemaRef> {
+pub(super) fn plain(schema: &SchemaRef, json: &[Typing]) -> Result<SchemaRef> {
     let mut decoder = Decoder::new(schema, json)?;
     let schema = decoder.schema().clone();
     // What cannot be done with no rows cannot be done with any.

@@ -1,6 +1,7 @@
 //! Provides how the columns of an open source stand in text, for encoders and for certificates.
 
 use coherence::certificate::ColumnStyle;
+use serde_json::{Map, Value};
 
 use super::{Opened, Table};
 use crate::csv::header_of;
@@ -135,13 +136,14 @@ impl Opened {
     /// How text spells each column of a conversion, for the certificate: the text of the target and that of
     /// the source, so that either can be given back.
     pub fn styles_for(&self, target: &Encoder) -> Result<Vec<ColumnStyle>> {
-        let typings = match target {
-            Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
-            Encoder::Json(encoder) => Typings::Json(encoder.typings().to_vec()),
-            Encoder::Binary(_) => return self.styles(),
-        };
+        self.styles_into(Typings::of_target(target))
+    }
+
+    /// The same where the target is text that stands so.
+    pub fn styles_into(&self, target: Option<Typings>) -> Result<Vec<ColumnStyle>> {
+        let Some(typings) = target else { return self.styles() };
         let mut styles = typings.styles_from(&self.typings(), self.table().schema())?;
-        let told = !matches!(target, Encoder::Json(_)) || self.table().rows() > 0;
+        let told = !matches!(typings, Typings::Json(_)) || self.table().rows() > 0;
         for (style, source) in styles.iter_mut().zip(self.styles()?) {
             style.reversible &= source.reversible && told;
         }
@@ -152,6 +154,32 @@ impl Opened {
     pub fn styles(&self) -> Result<Vec<ColumnStyle>> {
         let typings = if self.format.is_text() { self.typings() } else { Typings::Native };
         typings.styles(self.table().schema())
+    }
+}
+
+impl Typings {
+    /// How the columns stand in a target that is text.
+    pub fn of_target(target: &Encoder) -> Option<Self> {
+        match target {
+            Encoder::Csv(encoder) => Some(Typings::Fields(encoder.typings().to_vec())),
+            Encoder::Json(encoder) => Some(Typings::Json(encoder.typings().to_vec())),
+            Encoder::Binary(_) => None,
+        }
+    }
+
+    /// The same as records of its columns tell it.
+    ///
+    /// # Errors
+    /// Records that are none of such a text.
+    pub fn told_of_target(
+        target: Format,
+        names: &[String],
+        styles: &[Map<String, Value>],
+    ) -> Result<Option<Self>> {
+        match target.is_text() {
+            true => Typings::recorded(names, styles, target == Format::JsonLines).map(|told| Some(told.1)),
+            false => Ok(None),
+        }
     }
 }
 

@@ -107,6 +107,14 @@ pub fn moved_styles(styles: &[Map<String, Value>], rows: &[(u64, u64)]) -> Resul
     styles.iter().map(|style| visited(style, &mut |all| *all = moved(all, rows))).collect()
 }
 
+/// The records of columns as they are written today: what a record leaves out is what an absent member means.
+///
+/// # Errors
+/// Records that are none.
+pub fn normal_styles(styles: &[Map<String, Value>]) -> Result<Vec<Map<String, Value>>> {
+    styles.iter().map(|style| visited(style, &mut |_| {})).collect()
+}
+
 /// The rows that have exceptions by the records of columns, ascending, each once.
 ///
 /// # Errors

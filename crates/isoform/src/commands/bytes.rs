@@ -232,7 +232,10 @@ pub fn lines(job: &BytesJob, outcome: &BytesOutcome, (target, kept): (&Path, Kep
 pub fn run(job: &BytesJob, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     progress.announce(&stages(std::slice::from_ref(&job.source)));
-    let outcome = bytes::convert(job, &progress)?;
+    let outcome = bytes::convert(job, &progress).map_err(|failure| match failure {
+        Failure::Interrupted if !job.goes_on() => Failure::InterruptedTargets(super::NOTHING_WRITTEN),
+        other => other,
+    })?;
     progress.finish();
     report::result(
         output,

@@ -15,6 +15,7 @@ use ::formats::recognise::detect;
 use ::formats::registry::Format;
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
+use coherence::dsse;
 use coherence::statement::{Content, TypedColumn};
 use serde_json::{Map, Value, json};
 
@@ -164,7 +165,7 @@ fn json_lines(source: &Path, options: &OpenOptions) -> Result<Option<ObjectFile>
 /// is to be said of it.
 fn own(at: &Path, memory: u64, such: fn(&Content) -> bool) -> Result<Certificate, Option<String>> {
     let found = within(at, memory).and_then(|found| Ok((found, own_key_id()?)));
-    let (certificate, own) = found.map_err(|failure| Some(found_by_values(&failure.to_string())))?;
+    let (certificate, own) = found.map_err(|failure| Some(found_by_values(&failure.brief())))?;
     let (shown, content) = (at.display(), &certificate.statement().predicate.content);
     if !such(content) || !is_of_json_lines(&certificate) {
         let of_bytes = matches!(content, Content::Bytes(_));
@@ -212,7 +213,7 @@ fn of_others(at: &Path, certificate: &Certificate, source: &Path) -> String {
     let (shown, name) = (at.display(), source.file_name().unwrap_or_default().to_string_lossy());
     match certificate.statement().subject.first() {
         Some(subject) if subject.name != name => {
-            format!("{shown}: is about other bytes, which were called {}", subject.name)
+            format!("{shown}: is about other bytes, which were called {}", dsse::shown(&subject.name))
         }
         _ => format!("{shown}: is about other bytes of this name"),
     }

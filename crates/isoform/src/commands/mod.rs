@@ -51,6 +51,9 @@ pub fn run(args: &Cli) -> Result<u8> {
     })
 }
 
+/// What an interruption leaves of a target that is not gone on with.
+const NOTHING_WRITTEN: &str = "nothing was written under the target's name; run it again";
+
 /// What an interruption leaves of the targets of a command that makes some.
 fn left_of_targets(command: &Command) -> Option<&'static str> {
     match command {
@@ -67,7 +70,7 @@ fn left_of_targets(command: &Command) -> Option<&'static str> {
         Command::Convert(convert) if convert.resume => {
             Some("nothing was written under the target's name; run it again with --resume")
         }
-        Command::Convert(_) => Some("nothing was written under the target's name; run it again"),
+        Command::Convert(_) => Some(NOTHING_WRITTEN),
         _ => None,
     }
 }

@@ -74,7 +74,7 @@ pub fn certificate_beside(dir: &Path) -> Option<PathBuf> {
 
 /// What the certificate beside a directory says of its partitions; or, in a sentence, why it says nothing.
 fn certified(at: &Path) -> Result<TableContent, String> {
-    let read = read_certificate(at, None).map_err(|failure| failure.to_string());
+    let read = read_certificate(at, None).map_err(|failure| failure.brief());
     let content = read.and_then(|certificate| match &certificate.statement().predicate.content {
         Content::Partitioned(content) => Ok(content.clone()),
         _ => Err(format!("{}: is about no partitioned directory", at.display())),

@@ -1,10 +1,10 @@
 //! `verify`.
 
+mod reading;
+
 use std::path::{Path, PathBuf};
 
 use ::formats::file::ObjectFile;
-use ::formats::media::{self, Codec};
-use ::formats::open::OpenOptions;
 use ::formats::words::{argument, some_of};
 use coherence::certificate::Certificate;
 use coherence::digest::{Digest, ObjectDigest};
@@ -28,6 +28,7 @@ use crate::local::{hash_object, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
 use crate::report;
+use reading::{misread, recorded_reading};
 
 /// Checks one target, or several, or all in directories.
 pub fn run(args: &Verify, output: &Output) -> Result<u8> {
@@ -122,38 +123,6 @@ impl Ahead {
     }
 }
 
-/// How the sources were read, as the certificate tells it: each by its own options, or all by the only ones.
-///
-/// # Errors
-/// The certificate tells what no option can be. Nobody typed that, so it is not told as an option.
-fn recorded_reading(at: &Path, certificate: &Certificate, memory: u64) -> Result<Vec<OpenOptions>> {
-    let unknown = |why: &str| {
-        let (shown, tool) = (at.display(), &certificate.statement().predicate.conversion.tool);
-        Failure::Other(format!(
-            "{shown}: tells that a source was read in a way that is not known here ({}); verify with {} {}, \
-             which made it",
-            why.trim_start_matches("--"),
-            tool.name,
-            tool.version
-        ))
-    };
-    let conversion = &certificate.statement().predicate.conversion;
-    let dir = options::temporary_dir();
-    let from = media::recorded(&conversion.from, &conversion.parameters);
-    let each = of_sources(&conversion.parameters).into_iter().map(|parameters| {
-        let mut recorded = options::recorded_reading(&parameters);
-        if let (Some(Codec::Table(format)), true) = (from.map(|from| from.codec), recorded.from.is_none()) {
-            // A type that only its definition knew is found by no name.
-            recorded.from = parameters.contains_key("mediaTypes").then(|| format.name().to_owned());
-        }
-        options::reading(&recorded, &dir, memory).map_err(|failure| match failure {
-            Failure::Usage(why) => unknown(&why),
-            other => other,
-        })
-    });
-    each.collect()
-}
-
 /// That a target has no certificate beside it: it may be one itself.
 fn uncertified(target: &Path) -> Failure {
     let (shown, of) = (target.display(), target_of(target));
@@ -210,7 +179,7 @@ impl Check<'_> {
             return Err(missing(target, at, certificate, &self.progress)?);
         }
         let parameters = &certificate.statement().predicate.conversion.parameters;
-        let mut reading = recorded_reading(at, certificate, self.memory)?;
+        let mut reading = recorded_reading((at, certificate), of_sources(parameters), self.memory)?;
         let many = options::recorded_many(parameters, &mut reading)?;
         let whole = Ahead::of(target, certificate);
         self.progress.left(&whole.and(rest).stages());
@@ -225,7 +194,17 @@ impl Check<'_> {
         }
         let reading = (reading.as_slice(), &many);
         let machine = (self.workers, self.memory);
-        let mut evidence = verify(target, at, certificate, &sources, reading, machine, &self.progress)?;
+        let checked = verify(target, at, certificate, &sources, reading, machine, &self.progress);
+        let mut evidence = checked.map_err(|failure| {
+            match misread((at, certificate), &sources, self.memory, &self.progress, failure) {
+                // It is so only where the target itself is as certified.
+                Ok(misread) => {
+                    let alone = verify(target, at, certificate, &[], reading, machine, &self.progress);
+                    alone.err().unwrap_or(misread)
+                }
+                Err(failure) => failure,
+            }
+        })?;
         evidence.key_pinned = self.pinned.is_some();
         if let Some(lacking) = found.lacking {
             let source = evidence.checks.iter_mut().find(|check| check.name == "source");

@@ -12,6 +12,7 @@ use super::among::Among;
 use super::hash_object;
 use super::seal::{SOURCES, is_same_file};
 use super::verify::check_bytes;
+use super::{image, partitioned};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -131,13 +132,13 @@ fn has_bytes(path: &Path, recorded: &Source, progress: &Progress) -> Result<bool
 /// # Errors
 /// The target has other bytes too.
 fn changed(path: &Path, certificate: &Certificate, target: &Path, progress: &Progress) -> Result<Failure> {
-    let held = match target.is_dir() {
-        true => "its signature is",
-        false => {
-            check_bytes(&ObjectFile::open(target)?, certificate, progress)?;
-            "its own bytes and its signature are"
-        }
-    };
+    let is_dir = target.is_dir();
+    match &certificate.statement().predicate.content {
+        Content::Signal(_) if is_dir => image::check_album_files(target, certificate, progress).map(drop)?,
+        _ if is_dir => partitioned::checked_files(target, certificate, progress).map(drop)?,
+        _ => check_bytes(&ObjectFile::open(target)?, certificate, progress).map(drop)?,
+    }
+    let held = if is_dir { "its files and its signature are" } else { "its own bytes and its signature are" };
     let (named, them) = match certificate.statement().predicate.source.len() {
         1 => ("--source FILE", "the source as it was"),
         _ => ("--source DIR", "the sources as they were"),

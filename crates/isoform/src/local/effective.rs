@@ -2,9 +2,14 @@
 //! source was read, and how the target was written. They follow from options and sources, so runs are
 //! compared without them.
 
+use std::path::{Path, PathBuf};
+
+use coherence::dsse::shown;
 use coherence::statement::{Content, Predicate};
 use formats::image::Declared;
 use serde_json::{Map, Value, json};
+
+use crate::failure::{Failure, Result};
 
 /// How sources were read: one entry where all were read alike, else one for each.
 const READING: &str = "reading";
@@ -59,6 +64,44 @@ pub fn of_sources(parameters: &Map<String, Value>) -> Vec<Map<String, Value>> {
     };
     let each: Vec<_> = recorded.filter_map(Value::as_object).map(with).collect();
     if each.is_empty() { Vec::from([parameters.clone()]) } else { each }
+}
+
+/// What follows from the words for null and the marks that a version knows, as well as from the sources.
+const OF_A_VERSION: [&str; 2] = ["nullTokens", "decimalMarks"];
+
+/// Fails where a certificate tells that sources were read otherwise than they are read now. What it does not
+/// tell is passed over, and so is what is not known here.
+pub fn check_reading(
+    at: &Path,
+    predicate: &Predicate,
+    sources: &[PathBuf],
+    found: &[Map<String, Value>],
+) -> Result<()> {
+    let Some(recorded) = predicate.conversion.parameters.get(READING) else { return Ok(()) };
+    let wrong = |what: String| {
+        let at = at.display();
+        Err(Failure::Mismatch(format!("{at}: {what}; get it again, or convert the source again")))
+    };
+    let entries: Vec<_> = recorded.as_array().into_iter().flatten().filter_map(Value::as_object).collect();
+    if entries.len() != 1 && entries.len() != found.len() {
+        return wrong(format!("{READING} does not tell how each source was read, or all"));
+    }
+    let tool = &predicate.conversion.tool;
+    let ours = tool.name == "isoform" && tool.version == env!("CARGO_PKG_VERSION");
+    for (index, found) in found.iter().enumerate() {
+        let told = entries.get(index).or(entries.first()).into_iter().flat_map(|entry| entry.iter());
+        let mut told = told.filter(|(key, _)| ours || !OF_A_VERSION.contains(&key.as_str()));
+        let differing = told.find_map(|(key, told)| {
+            let found = found.get(key).filter(|found| *found != told)?;
+            Some((key, shown(&told.to_string()), shown(&found.to_string())))
+        });
+        if let Some((key, told, found)) = differing {
+            let source = sources.get(index).map(|source| source.display().to_string());
+            let of = source.map_or(String::new(), |source| format!("{source} is read by "));
+            return wrong(format!("{READING} tells {key} {told}, and {of}{found}"));
+        }
+    }
+    Ok(())
 }
 
 /// The parameters without what follows from them.

@@ -39,6 +39,12 @@ pub(super) fn published(target: &Path) -> Option<PathBuf> {
     }
 }
 
+/// Where the certificate of a target that is there lies: under its name, unless a run was killed that had put
+/// another one there.
+pub fn certificate_of(target: &Path) -> PathBuf {
+    published(target).unwrap_or_else(|| certificate_path(target))
+}
+
 /// Whether this certificate of a target that is not there is about one that never was. It is no older than
 /// what was to become that: the certificate of a target that was moved away may be about the same bytes.
 fn is_first(target: &Path, at: &Path) -> Result<bool> {

@@ -13,7 +13,7 @@ pub mod estimate;
 mod folder;
 mod hash;
 pub mod image;
-mod interrupted;
+pub mod interrupted;
 mod job;
 mod journal;
 pub mod keys;
@@ -44,6 +44,7 @@ pub mod standard;
 pub mod streamed;
 pub mod survey;
 mod temporary;
+mod type_map;
 pub mod verify;
 pub mod via;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use coherence::verified::VerifiedWhole;
 use rustix::fs::{Mode, OFlags, open};
 
-use super::naming::{Means, give_name};
+use super::naming::Means;
 use super::replace::Replace;
 use super::seal::refuse_foreign;
 use super::staging::{
@@ -32,11 +32,28 @@ pub(super) fn publish_pair(
     refuse_taken_away(file, path)?;
     let placed = place_certificate(target, replace, certificate)?;
     let certificate_unsynced = sync_directory(target);
-    replace.check_target(target)?;
-    give_name(path, target, replace.is_any())?;
+    replace.check_target(target, target)?;
+    name_target(Means::ALL, path, target, replace)?;
     placed.keep();
     let unsynced = sync_directory(target);
     Ok(certificate_unsynced.or(unsynced))
+}
+
+/// Gives a finished target its name. Where one state of a file may be replaced, the two exchange their names
+/// and what had that of the target is looked at once more, so that nothing which was put there meanwhile is
+/// lost: it gets its name back.
+fn name_target(means: Means, path: &Path, target: &Path, replace: Replace) -> Result<()> {
+    let failed = |error: std::io::Error| Failure::io(target, error);
+    let is_one = matches!(replace, Replace::Only { .. });
+    if !is_one || !means.exchange(path, target).map_err(failed)? {
+        return means.give_name(path, target, replace.is_any());
+    }
+    if let Err(changed) = replace.check_target(target, path) {
+        return means.exchange(path, target).map_err(failed).and(Err(changed));
+    }
+    // The next run removes it where that fails.
+    let _ = std::fs::remove_file(path);
+    Ok(())
 }
 
 /// Makes the certificate visible that lies beside a directory whose files have been published, each by
@@ -107,8 +124,8 @@ impl Drop for PlacedCertificate {
     }
 }
 
-/// Gives the certificate of a target its name, whole or not at all. Only a certificate is replaced by it,
-/// unless all may be, or the one that was looked at.
+/// Gives the certificate of a target its name, whole or not at all. What it replaces is a certificate, and the
+/// one that was looked at where only that may be replaced; anything, where anything may be.
 pub(super) fn place_certificate(
     target: &Path,
     replace: impl Into<Replace>,
@@ -334,6 +351,40 @@ mod tests {
             std::fs::remove_file(&certificate).unwrap();
             assert!(matches!(place("third"), Err(Failure::Stale(..))) && names() == 1, "{means:?}");
         }
+    }
+
+    #[test]
+    fn a_certificate_that_came_where_there_was_none_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out");
+        std::fs::write(&target, "old").unwrap();
+        let replace = Replace::only(&target).unwrap();
+        drop(place_certificate(&target, replace, b"{}").unwrap());
+        std::fs::write(certificate_path(&target), "theirs").unwrap();
+        assert!(matches!(place_certificate(&target, replace, b"{}"), Err(Failure::Stale(..))));
+        assert_eq!(read(&certificate_path(&target)), "theirs");
+    }
+
+    #[test]
+    fn what_came_in_the_place_of_a_target_at_the_last_moment_gets_its_name_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, made) = (dir.path().join("out"), dir.path().join("made"));
+        let names = || std::fs::read_dir(dir.path()).unwrap().count();
+        for means in [Means::ALL, Means::LINKS, Means::RENAMES] {
+            std::fs::write(&target, "old").unwrap();
+            std::fs::write(&made, "new").unwrap();
+            let replace = Replace::only(&target).unwrap();
+            name_target(means, &made, &target, replace).unwrap();
+            assert!(read(&target) == "new" && names() == 1, "{means:?}");
+        }
+        let replace = Replace::only(&target).unwrap();
+        std::fs::write(&made, "newer").unwrap();
+        let theirs = dir.path().join("theirs");
+        std::fs::write(&theirs, "theirs").unwrap();
+        std::fs::rename(&theirs, &target).unwrap();
+        let refused = name_target(Means::ALL, &made, &target, replace);
+        assert!(matches!(refused, Err(Failure::Stale(at, _)) if at == target));
+        assert_eq!((read(&target), read(&made)), ("theirs".into(), "newer".into()));
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use formats::file::Stamp;
 
+use super::interrupted::certificate_of;
 use super::staging::certificate_path;
 use crate::failure::{Failure, Result};
 
 /// What may be in the place of a target and of its certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replace {
-    /// Nothing at all, but for another certificate of the same bytes.
+    /// Nothing, but a certificate of the very bytes that the target is to have.
     Nothing,
     /// Any file.
     Anything,
@@ -18,8 +19,10 @@ pub enum Replace {
     Only {
         /// That of the target.
         target: Stamp,
-        /// That of its certificate.
-        certificate: Stamp,
+        /// That of its certificate, if it had one.
+        certificate: Option<Stamp>,
+        /// Whether that had another name, as an interrupted run gave it, which is undone first.
+        moved: bool,
     },
 }
 
@@ -30,11 +33,14 @@ impl From<bool> for Replace {
 }
 
 impl Replace {
-    /// Only what has the names of a target and of its certificate now, as it is.
+    /// Only what has the names of a target and of its certificate now, as it is; or of the certificate that
+    /// an interrupted run put aside.
     pub fn only(target: &Path) -> Result<Self> {
-        let certificate = certificate_path(target);
-        let found = |path: &Path| stamp(path).map_err(|error| Failure::io(path, error));
-        Ok(Replace::Only { target: found(target)?, certificate: found(&certificate)? })
+        let failed = |error| Failure::io(target, error);
+        let certificate = certificate_of(target);
+        let moved = certificate != certificate_path(target);
+        let certificate = stamp(&certificate).ok();
+        Ok(Replace::Only { target: stamp(target).map_err(failed)?, certificate, moved })
     }
 
     /// Whether something may be in the place.
@@ -50,11 +56,12 @@ impl Replace {
         }
     }
 
-    /// Fails where another state of a file has the target's name now, or none has.
-    pub(super) fn check_target(self, target: &Path) -> Result<()> {
+    /// Fails where another state of a file, or none, is `found` in the place of the target, or was and has
+    /// this name now.
+    pub(super) fn check_target(self, target: &Path, found: &Path) -> Result<()> {
         let Replace::Only { target: only, .. } = self else { return Ok(()) };
-        match stamp(target) {
-            Ok(found) if found == only => Ok(()),
+        match stamp(found) {
+            Ok(state) if is_same(&state, &only, found != target) => Ok(()),
             Ok(_) => Err(changed(target, "it was changed")),
             Err(_) => Err(Failure::WithoutTarget(certificate_path(target))),
         }
@@ -63,13 +70,19 @@ impl Replace {
     /// Fails where another state of a file, or none, is `found` in the place of the target's certificate, or
     /// was and has this name now.
     pub(super) fn check_certificate(self, target: &Path, found: &Path) -> Result<()> {
-        let Replace::Only { certificate: only, .. } = self else { return Ok(()) };
-        let is_moved = found != certificate_path(target);
-        match stamp(found) {
-            Ok(found) if found == only || is_moved && found.is_but_for_its_name(&only) => Ok(()),
+        let Replace::Only { certificate: only, moved, .. } = self else { return Ok(()) };
+        let is_moved = moved || found != certificate_path(target);
+        match (stamp(found), only) {
+            (Ok(state), Some(only)) if is_same(&state, &only, is_moved) => Ok(()),
+            (Err(_), None) => Ok(()),
             _ => Err(changed(target, "its certificate was changed or removed")),
         }
     }
+}
+
+/// Whether a file is as it was looked at, but for its name where it was moved.
+fn is_same(found: &Stamp, only: &Stamp, is_moved: bool) -> bool {
+    found == only || is_moved && found.is_but_for_its_name(only)
 }
 
 fn stamp(path: &Path) -> std::io::Result<Stamp> {
@@ -90,7 +103,10 @@ mod tests {
         let (target, other) = (dir.path().join("a"), dir.path().join("b"));
         let certificate = certificate_path(&target);
         let checks = [
-            (&target, (|replace, target| replace.check_target(target)) as fn(Replace, &Path) -> Result<()>),
+            (
+                &target,
+                (|replace, target| replace.check_target(target, target)) as fn(Replace, &Path) -> Result<()>,
+            ),
             (&certificate, |replace, target| replace.check_certificate(target, &certificate_path(target))),
         ];
         for (path, check) in checks {
@@ -128,7 +144,7 @@ mod tests {
         std::fs::remove_file(&target).unwrap();
         assert_eq!(replace.for_now(&target), Replace::Nothing);
         assert_eq!(Replace::Anything.for_now(&target), Replace::Anything);
-        let refused = replace.check_target(&target);
+        let refused = replace.check_target(&target, &target);
         assert!(matches!(refused, Err(Failure::WithoutTarget(at)) if at == certificate));
     }
 }

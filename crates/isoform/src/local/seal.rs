@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use coherence::budget::Budget;
-use coherence::certificate::{self, BuildError, Certificate, ColumnStyle, Facts, File, Verdict};
+use coherence::certificate::{
+    self, BuildError, Certificate, CertificateError, ColumnStyle, Facts, File, Verdict,
+};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::dsse::Malformed;
 use coherence::statement::{Execution, Tool};
@@ -21,7 +23,7 @@ use super::staging::{NEW_ENDING, beside, certificate_path, directory_of, tempora
 use super::standard::{is_plain_file, is_standard};
 use super::temporary::refuse_in_the_way;
 use super::verify::read_certificate;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Result, brief};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -194,7 +196,12 @@ fn found_certificate(target: &Path, found: &Path, replace: bool) -> Result<Optio
     if replace {
         return Ok(None);
     }
-    read_certificate(found, None).map(Some).map_err(|_| Failure::NoCertificate(at))
+    read_certificate(found, None).map(Some).map_err(|failure| match failure {
+        Failure::Certificate { error: error @ CertificateError::Unknown { .. }, .. } => {
+            Failure::Stale(at, brief(&error))
+        }
+        _ => Failure::NoCertificate(at),
+    })
 }
 
 /// What is written in the place of a source would destroy it.

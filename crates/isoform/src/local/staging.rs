@@ -290,6 +290,11 @@ impl Staging {
         self.keep = keep;
     }
 
+    /// Says anew what may be in the place of the target when this is published.
+    pub(super) fn may_replace(&mut self, replace: Replace) {
+        self.replace = replace;
+    }
+
     /// Cuts the temporary to its first `len` bytes.
     pub fn truncate(&mut self, len: u64) -> Result<()> {
         self.file.set_len(len).map_err(|error| Failure::io(&self.path, error))?;
@@ -390,6 +395,12 @@ impl Drop for Staging {
             // The thread holds the lock of what stays, and tells whether there is something to keep. For what
             // is removed nobody waits until it is on the disk.
             let _ = self.taken();
+        }
+        // Nor does one go on from a journal of bytes that are lost.
+        if self.lost
+            && let Ok(journal) = beside(&self.target, JOURNAL_ENDING)
+        {
+            let _ = std::fs::remove_file(journal);
         }
         // From nothing no later run goes on.
         if !self.keep || self.lost || is_empty(&self.file) {

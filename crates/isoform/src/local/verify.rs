@@ -8,7 +8,7 @@ use coherence::budget::Budget;
 use coherence::certificate::{self, Certificate, OtherFigure, Verdict, other_figure, part_table};
 use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::{Digest, ObjectDigest};
-use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed};
+use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed, shown};
 use coherence::schema::Schema;
 use coherence::statement::{Content, Predicate, TableContent};
 use coherence::verified::VerifiedWhole;
@@ -17,22 +17,24 @@ use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::geometry::{self, Geometry};
 use formats::media::{self, Codec, Recorded};
-use formats::open::{OpenOptions, open_recorded};
+use formats::open::{OpenOptions, Opened, open_recorded};
 use formats::registry::Format;
 use formats::signal::is_index;
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use formats::text::parse_type;
 use formats::words::{all_were, argument, counted};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::effective::check_reading;
 use super::memory::{of_image, readers_of_table};
 use super::plan::retyped_on;
 use super::seal::SOURCES;
 use super::standard::is_pipe;
 use super::survey::{is_about, unpublished};
+use super::type_map::TypeMap;
 use super::{hash_object, open_sources, partitioned, read_pipe, reread, stopped};
-use crate::failure::{Failure, Result, untold};
+use crate::failure::{Failure, Result, by_maker, untold};
 use crate::meter::Stage;
 use crate::progress::Progress;
 
@@ -52,9 +54,8 @@ pub(super) fn differs(path: &Path) -> Failure {
 pub(super) fn unknown_bounds(predicate: &Predicate, path: &Path, error: &Malformed) -> Failure {
     let (shown, tool) = (path.display(), &predicate.conversion.tool);
     Failure::Other(format!(
-        "{shown}: its certificate states bounds that are not known here ({error}); verify with {} {}, which \
-         made it",
-        tool.name, tool.version
+        "{shown}: its certificate states bounds that are not known here ({error}); {}",
+        by_maker(&format!("{} {}", tool.name, tool.version))
     ))
 }
 
@@ -157,7 +158,7 @@ fn checked(path: &Path, bytes: &[u8], pinned: Option<&Digest>) -> Result<Certifi
 }
 
 /// The names that the sources had in the conversion.
-pub(super) fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
+pub fn recorded_paths(predicate: &Predicate, found: &[PathBuf]) -> Vec<PathBuf> {
     let recorded = predicate.conversion.parameters.get(SOURCES).and_then(Value::as_array);
     let recorded = recorded.map(|paths| paths.iter().filter_map(Value::as_str).map(PathBuf::from).collect());
     recorded.filter(|paths: &Vec<_>| paths.len() == found.len()).unwrap_or_else(|| found.to_vec())
@@ -174,6 +175,9 @@ pub fn verify(
     progress: &Progress,
 ) -> Result<Evidence> {
     let predicate = &certificate.statement().predicate;
+    if !matches!(predicate.content, Content::Signal(_)) {
+        predicate.distortion.budget().map_err(|error| unknown_bounds(predicate, target, &error))?;
+    }
     if let Content::Partitioned(content) = &predicate.content
         && let Some(partitions) = &content.partitions
     {
@@ -195,7 +199,7 @@ pub fn verify(
     checks.push(bytes);
     let counted = match &predicate.content {
         Content::Table(content) | Content::Partitioned(content) => {
-            let about = (predicate, content);
+            let about = (certificate_at, predicate, content);
             ("rows", check_table(&file, about, sources, reading, machine, &mut checks, progress)?)
         }
         Content::Signal(content) => {
@@ -247,7 +251,8 @@ pub(super) fn recorded_table(predicate: &Predicate) -> Result<(Format, Recorded)
     match media::recorded(to, &predicate.conversion.parameters) {
         Some(recorded @ Recorded { codec: Codec::Table(format), .. }) => Ok((format, recorded)),
         _ => Err(Failure::Other(format!(
-            "{to} is no format of tables that is known here; name its definition with --media-types"
+            "{} is no format of tables that is known here; name its definition with --media-types",
+            shown(to)
         ))),
     }
 }
@@ -256,7 +261,7 @@ pub(super) fn recorded_table(predicate: &Predicate) -> Result<(Format, Recorded)
 /// Returns the number of rows.
 fn check_table(
     file: &Arc<ObjectFile>,
-    (predicate, content): (&Predicate, &TableContent),
+    (certificate_at, predicate, content): (&Path, &Predicate, &TableContent),
     sources: &[PathBuf],
     reading: (&[OpenOptions], &ConcatOptions),
     (workers, memory): (usize, u64),
@@ -265,13 +270,12 @@ fn check_table(
 ) -> Result<u64> {
     let target = file.path();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
-    let styles: Vec<Map<String, Value>> = content.type_map.iter().map(|c| c.style.clone()).collect();
-    let names: Vec<String> = content.type_map.iter().map(|column| column.name.clone()).collect();
+    let told = TypeMap::of(certificate_at, content);
     let shared = shared(reading.0)?;
     let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&shared.spool_dir) };
     let recorded = recorded_table(predicate)?;
     let media = (recorded.0, &recorded.1);
-    let table = open_recorded(file.clone(), media, &names, &styles, shared.row_bytes_max, spool);
+    let table = open_recorded(file.clone(), media, &told.names, &told.styles, shared.row_bytes_max, spool);
     let table = table.map_err(stopped)?;
     let readers = readers_of_table(table.as_ref(), recorded.0, target, (workers, memory))?;
     let (schema, root) = unless_misfit(root_of(table.as_ref(), readers, progress), target)?;
@@ -279,6 +283,7 @@ fn check_table(
     if root.to_string() != content.target || rows.to_string() != content.rows {
         return Err(differs(target));
     }
+    told.check_types(&schema)?;
     passed("content", format!("{} decoded; the digest is that of the certificate", all_were(rows, "row")));
     if let Some(first) = sources.first() {
         let size = sources.iter().filter_map(|path| path.metadata().ok()).map(|found| found.len()).sum();
@@ -296,12 +301,18 @@ fn check_table(
             let mut opened = open_sources(sources, &names, options, reading.1, progress)?;
             let workers = readers_of_table(opened.table(), opened.format, first, (workers, memory))?;
             retyped_on(&mut opened, workers)?;
-            let found = root_of(opened.table(), workers, progress);
-            let (theirs, root) = unless_misfit(found, first)?;
-            match root.to_string() == content.source && theirs == schema {
-                true => Ok(()),
-                false => Err(differs(first)),
-            }
+            let holds = |opened: &Opened| {
+                let found = root_of(opened.table(), workers, progress);
+                let (theirs, root) = unless_misfit(found, first)?;
+                match root.to_string() == content.source && theirs == schema {
+                    true => Ok(()),
+                    false => Err(differs(first)),
+                }
+            };
+            holds(&opened)?;
+            check_reading(certificate_at, predicate, sources, &opened.read_as())?;
+            let made = |opened: &Opened| Ok(opened.styles_into(told.of_target(recorded.0)?)?);
+            told.check_styles(&mut opened, first, &made, &holds)
         })?;
         let more = match sources.len() {
             1 => String::new(),

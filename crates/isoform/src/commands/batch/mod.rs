@@ -13,7 +13,9 @@ use ::formats::file::ObjectFile;
 use ::formats::media::{Codec, catalog};
 use ::formats::registry::Format;
 use ::formats::write::check_compression;
+use coherence::certificate::CertificateError;
 use coherence::digest::ObjectDigest;
+use coherence::dsse::shown;
 use coherence::statement::{Content, DigestSet};
 use serde_json::{Map, Value};
 
@@ -23,13 +25,14 @@ use super::sources::{self, Look, Made, Sources, Wanted};
 use super::{album, bytes, convert, image, options, partitions, signal};
 use crate::cli::{Convert, Output};
 use crate::config::placed;
-use crate::failure::{DONE, Failure, Result, SOME_FAILED};
+use crate::failure::{DONE, Failure, Result, SOME_FAILED, brief};
 use crate::local::directories::{Directories, settled};
 use crate::local::effective::{FROM_TARGET, asked, is_made_so};
+use crate::local::interrupted::certificate_of;
 use crate::local::memory::parse_size;
 use crate::local::replace::Replace;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate, refuse_own_source};
-use crate::local::staging::{certificate_path, refuse_no_directory};
+use crate::local::staging::refuse_no_directory;
 use crate::local::verify::read_certificate;
 use crate::local::via::STEPS;
 use crate::local::{self, hash_object, keys, pool, relative};
@@ -315,19 +318,22 @@ fn still_verified(
     target: &Path,
     progress: &Progress,
 ) -> Result<std::result::Result<Before, String>> {
-    let at = certificate_path(target);
+    let at = certificate_of(target);
     if at.symlink_metadata().is_err() {
         return Ok(Err("it has no certificate".into()));
     }
     let replace = Replace::only(target)?;
     let certificate = match read_certificate(&at, None) {
         Ok(certificate) => certificate,
-        Err(failure) => return Ok(Err(format!("its certificate does not hold ({failure})"))),
+        Err(Failure::Certificate { error: error @ CertificateError::Unknown { .. }, .. }) => {
+            return Ok(Err(format!("its certificate {}", brief(&error))));
+        }
+        Err(failure) => return Ok(Err(format!("its certificate does not hold ({})", failure.brief()))),
     };
     let predicate = &certificate.statement().predicate;
     let tool = &predicate.conversion.tool;
     if tool.name != "isoform" || tool.version != env!("CARGO_PKG_VERSION") {
-        return Ok(Err(format!("{} {} made it", tool.name, tool.version)));
+        return Ok(Err(format!("{} {} made it", shown(&tool.name), shown(&tool.version))));
     }
     let mut recorded = asked(&predicate.conversion.parameters);
     // A key that cannot be used is told where it is to sign.

@@ -109,11 +109,19 @@ fn needed(to: Settings) -> u64 {
     to.codec.worker_bytes(to.level)
 }
 
+impl BytesJob {
+    /// Whether finished parts of an interrupted run are used: of one member there is nothing to go on from, as
+    /// its encoder is in no file.
+    pub fn goes_on(&self) -> bool {
+        self.resume && Encoder::is_apart(self.to)
+    }
+}
+
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
-    let (mut staging, journal_path) = journal::begin(&job.target, job.replace, job.resume)?;
+    let (mut staging, journal_path) = journal::begin(&job.target, job.replace, job.goes_on())?;
     seal::refuse_other_sources(&job.target, job.replace.is_any(), from_ref(&job.source), Some(progress))?;
     let opened = open(job, progress)?;
     let size = opened.file.len();
@@ -143,7 +151,12 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     add_writing(&mut parameters, writing(job.to));
     let facts = seal::facts(files, vec![target], &parameters, Vec::new(), started.0);
     let sealed = seal(&proof.whole, facts, true)?;
-    let vain = journal::in_vain(job.resume, parts.reused, staging.damaged());
+    let vain = match job.resume && !job.goes_on() {
+        true => {
+            Some("--resume: a target in one member is not gone on with, so all of it was done".to_owned())
+        }
+        false => journal::in_vain(job.resume, parts.reused, staging.damaged()),
+    };
     let unsynced = staging.publish(&proof.whole, &sealed.certificate)?;
     let times = (converted, started.1.elapsed() - converted);
     let notes = opened.notes.into_iter().chain(vain).chain(unsynced).collect();
@@ -178,15 +191,13 @@ fn encode(
     progress: &Progress,
 ) -> Result<(work::Parts, Journal)> {
     let identity = identity(job, opened.from);
-    let done = match Journal::read(journal_path)?.filter(|_| job.resume) {
+    let done = match Journal::read(journal_path)?.filter(|_| job.goes_on()) {
         None => Vec::new(),
-        // Of one member there is nothing to go on from: its encoder is in no file.
-        Some((found, _)) if found == identity && !Encoder::is_apart(job.to) => Vec::new(),
         Some((found, entries)) if found == identity => staging.still_there(0, entries)?,
         Some(_) => return Err(changed(&job.target)),
     };
     let mut journal = Journal::begin(journal_path, &identity, &done)?;
-    journal.keep(job.resume);
+    journal.keep(job.goes_on());
     let work = Work { job, file: opened.file.clone(), from: opened.from, workers: opened.workers, progress };
     let parts = in_file(opened, work.run(staging, &mut journal, done))?;
     Ok((parts, journal))

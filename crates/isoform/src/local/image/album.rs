@@ -39,7 +39,7 @@ use crate::progress::Progress;
 use options::Table;
 
 pub use plan::{AlbumPlan, plan, refusal};
-pub use verify::{check_album, is_current};
+pub use verify::{check_album, check_files, is_current};
 
 /// What is to be done.
 pub struct Album {
@@ -120,7 +120,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         return Err(Failure::Usage("an album has at least one photograph".into()));
     }
     refuse_too_many(album, 0)?;
-    let replaceable = verify::own_targets(album, progress)?;
+    let replace = verify::own_targets(album, progress)?;
     keys::signing_key()?;
     let mut table = Table::new(album, progress)?;
     let (found, single) = table.search(album, progress)?;
@@ -132,7 +132,7 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         via: Vec::new(),
         chain: Vec::new(),
         budget: table.floor(photo),
-        replace: (job.replace.is_any() || replaceable[photo]).into(),
+        replace: replace[photo],
         source: job.source.clone(),
         target: job.target.clone(),
         gates: job.gates.clone(),
@@ -151,14 +151,16 @@ pub fn convert(album: &Album, progress: &Progress) -> Result<AlbumOutcome> {
         Ok(())
     })?;
     let (whole, sealed) = sealed(album, &all, table.budget(), started.0)?;
-    // What is to be replaced may have been changed by somebody else while all this was done.
-    verify::own_targets(album, &progress.aside())?;
+    // What is to be replaced may have been changed by somebody else while all this was done; and what is
+    // changed from here on stays, with all that would get their names after it.
+    let replace = verify::own_targets(album, &progress.aside())?;
     // Nothing asks from here on whether to stop, so that an interruption leaves all of the names or none.
-    let photographs = all.into_iter().zip(&chosen).enumerate().map(|(photo, (mut made, choice))| {
+    let photographs = all.into_iter().zip(&chosen).zip(replace).enumerate();
+    let photographs = photographs.map(|(photo, ((mut made, choice), replace))| {
         let (settings, done) = (made.outcome.settings, &mut made.outcome.done);
         let unmet = table.unmet(photo, *choice);
         done.notes.extend(unmet.map(|closest| shortfall::without_loss(&closest, done.sizes)));
-        Ok(Chosen { settings, outcome: made.publish()? })
+        Ok(Chosen { settings, outcome: made.publish(replace)? })
     });
     let photographs = photographs.collect::<Result<Vec<Chosen>>>()?;
     let forced = album.jobs.iter().all(|job| job.replace.is_any());

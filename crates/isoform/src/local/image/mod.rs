@@ -50,7 +50,7 @@ use crate::meter::Stage;
 use crate::progress::Progress;
 
 pub use album::{Album, AlbumOutcome, AlbumPlan, Chosen, check_album, convert as convert_album, is_current};
-pub use album::{name_in, plan as plan_album, refusal as refusal_of_album};
+pub use album::{check_files as check_album_files, name_in, plan as plan_album, refusal as refusal_of_album};
 pub use compare::{Compared, compare};
 use led::Led;
 pub use plan::{ImagePlan, Trial, plan};
@@ -296,8 +296,9 @@ struct Made {
 }
 
 impl Made {
-    /// Gives certificate and target their names.
-    fn publish(mut self) -> Result<ImageOutcome> {
+    /// Gives certificate and target their names, which others have only as is said here.
+    fn publish(mut self, replace: Replace) -> Result<ImageOutcome> {
+        self.staging.may_replace(replace);
         let unsynced = self.staging.publish(&self.proof.whole, &self.certificate)?;
         self.outcome.done.notes.extend(unsynced);
         Ok(self.outcome)
@@ -307,7 +308,7 @@ impl Made {
 /// Converts, reads back, compares, signs, publishes.
 pub fn convert(job: &ImageJob, progress: &Progress) -> Result<ImageOutcome> {
     seal::refuse_other_sources(&job.target, job.replace.is_any(), from_ref(&job.source), Some(progress))?;
-    made(job, progress)?.publish()
+    made(job, progress)?.publish(job.replace)
 }
 
 /// The same but publishing.

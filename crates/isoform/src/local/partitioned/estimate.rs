@@ -8,6 +8,7 @@ use coherence::digest::Digest;
 use formats::cells::logical_schema;
 use formats::open::Opened;
 use formats::partition::Partitioning;
+use formats::typings::Typings;
 
 use super::finished::Finished;
 use super::rows::{self, Waiting};
@@ -28,7 +29,7 @@ pub fn listed(job: &Job, opened: &Opened, progress: &Progress) -> Result<(Vec<St
     let partitioning = Partitioning::new(opened.table().schema(), &job.partition_by)?;
     let encoder = file_encoder(job, opened, &partitioning)?;
     let paths = rows::listed(opened.table(), &partitioning, job.workers, progress)?;
-    Ok((paths, styles(opened, &partitioning, &encoder)?))
+    Ok((paths, styles(opened, &partitioning, Typings::of_target(&encoder))?))
 }
 
 /// Estimates what `count` partitions will come to; `reading` is how long the source took to open and type.

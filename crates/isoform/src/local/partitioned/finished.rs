@@ -60,7 +60,7 @@ impl Finished {
         self.dir.join(Digest::blake3(waiting.path.as_bytes()).to_string())
     }
 
-    /// What the line begins with that it begins with; the digest of the file follows.
+    /// The beginning of its first line; the digest of the file follows.
     fn line(&self, waiting: &Waiting) -> String {
         let (path, rows) = (Digest::blake3(waiting.path.as_bytes()), &waiting.rows);
         format!("{} {path} {} {}", self.identity, rows.rows, rows.digest)

@@ -46,7 +46,7 @@ use directory::Directory;
 pub use directory::refuse_unfit;
 pub use estimate::{estimate, listed};
 use finished::Finished;
-pub use verify::{are_certified_files, has_certified_files, verify};
+pub use verify::{are_certified_files, checked_files, has_certified_files, verify};
 
 /// What was proven of all partitions.
 struct Proof {
@@ -169,7 +169,7 @@ fn typed(
 
 /// What a run must share with an earlier one to use what that finished.
 fn identity(job: &Job, source: &Source, partitioning: &Partitioning, encoder: &Encoder) -> Result<Identity> {
-    let styles = styles(&source.opened, partitioning, encoder)?.into_iter();
+    let styles = styles(&source.opened, partitioning, Typings::of_target(encoder))?.into_iter();
     let styles = Value::Array(styles.map(|column| Value::Object(column.style)).collect());
     Ok(Identity::under(&styles.to_string(), source, job))
 }
@@ -287,23 +287,20 @@ fn made(
     let names = partitioning.names();
     let whole = VerifiedWhole::of_partitions(&schema, names, partitions, source.records());
     let whole = whole.map_err(|error| Failure::Mismatch(error.to_string()))?;
-    let styles = styles(opened, &partitioning, &file_encoder(job, opened, &partitioning)?)?;
+    let encoder = file_encoder(job, opened, &partitioning)?;
+    let styles = styles(opened, &partitioning, Typings::of_target(&encoder))?;
     Ok(Proof { whole, files, styles, places, schema, reused })
 }
 
 /// How text spells each column, for the certificate: in the files where they are text, else in the source;
 /// and how the names of directories spell theirs.
-fn styles(opened: &Opened, partitioning: &Partitioning, encoder: &Encoder) -> Result<Vec<ColumnStyle>> {
+fn styles(opened: &Opened, partitioning: &Partitioning, files: Option<Typings>) -> Result<Vec<ColumnStyle>> {
     let schema = opened.table().schema();
     let source = if opened.format.is_text() { typings(opened, partitioning) } else { Typings::Native };
     let mut styles = source.styles(schema)?;
     let rest = partitioning.rest();
     let outside = source.project(&rest);
-    let inside = match encoder {
-        Encoder::Csv(encoder) => Typings::Fields(encoder.typings().to_vec()),
-        Encoder::Json(encoder) => Typings::Json(encoder.typings().to_vec()),
-        Encoder::Binary(_) => outside.clone(),
-    };
+    let inside = files.unwrap_or_else(|| outside.clone());
     let inside = inside.styles_from(&outside, partitioning.rest_schema(schema)?.as_ref())?;
     for (column, inside) in rest.into_iter().zip(inside) {
         styles[column].style = inside.style;
@@ -319,19 +316,13 @@ fn styles(opened: &Opened, partitioning: &Partitioning, encoder: &Encoder) -> Re
 /// told by rows of the source.
 pub const PLACES: &str = "rowsOfExceptions";
 
-/// Characters of a record that is none which are shown.
-const SHOWN_CHARS: usize = 40;
-
 /// The rows that a certificate tells so.
 ///
 /// # Errors
 /// A record that is none.
 pub fn places(parameters: &Map<String, Value>) -> Result<Places, Malformed> {
     let Some(record) = parameters.get(PLACES) else { return Ok(Places::default()) };
-    let unexpected = || Malformed::Unexpected {
-        field: PLACES,
-        found: record.to_string().chars().take(SHOWN_CHARS).collect(),
-    };
+    let unexpected = || Malformed::Unexpected { field: PLACES, found: record.to_string() };
     Places::from_json(record).ok_or_else(unexpected)
 }
 

@@ -15,19 +15,21 @@ use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
 use formats::geometry::{self, Geometry};
-use formats::open::{OpenOptions, open_recorded};
+use formats::open::{OpenOptions, Opened, open_recorded};
 use formats::partition::{Partitioning, Places, keyed_source};
 use formats::spool::SpoolOptions;
 use formats::table::TableSource;
-use formats::typings::{moved_styles, rows_of_styles};
+use formats::typings::{Typings, moved_styles, rows_of_styles};
 use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
 use super::directory::{below, files_below};
-use super::{PARTITION_STYLE, PLACES, places, rows, target};
+use super::{PARTITION_STYLE, PLACES, places, rows, styles, target};
 use crate::failure::{Failure, Result};
+use crate::local::effective::check_reading;
 use crate::local::memory::readers_of_table;
 use crate::local::plan::retyped_on;
+use crate::local::type_map::TypeMap;
 use crate::local::verify::{
     Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table, shared, under_either_typing,
     unless_interrupted, unless_misfit,
@@ -59,9 +61,7 @@ pub fn verify(
     let mut checks = Vec::new();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
     passed("signature", format!("valid, by key {}", certificate.key_id()));
-    let held = files_below(target)?;
-    let subjects = check_files(target, &held, certificate, |file| hash_object(file, progress));
-    let subjects = unless_interrupted(subjects, target, certificate, progress)?;
+    let subjects = checked_files(target, certificate, progress)?;
     let (count, files) = (subjects.len(), counted(subjects.len(), "file"));
     passed("bytes", format!("{files}, no more and no fewer; the digests are those of the certificate"));
     let partitioning = recorded(content, partitions)?;
@@ -69,7 +69,8 @@ pub fn verify(
         let (path, error) = (certificate_at.to_owned(), error.into());
         Failure::Certificate { path, error }
     })?;
-    let (told, options) = ((&Rest::of(content, &partitioning), &places), shared(reading.0)?);
+    let (rest, types) = (Rest::of(content, &partitioning), TypeMap::of(certificate_at, content));
+    let (told, options) = ((&rest, &places), shared(reading.0)?);
     let found = read((target, predicate), &partitioning, told, &subjects, options, machine, progress)?;
     let rows = found.rows;
     if found.root.to_string() != content.target
@@ -78,6 +79,7 @@ pub fn verify(
     {
         return Err(differs(target));
     }
+    types.check_types(&found.schema)?;
     passed(
         "content",
         format!(
@@ -90,6 +92,7 @@ pub fn verify(
         passed("source", NOT_AT_HAND.into());
     } else {
         let (about, target) = ((certificate_at, predicate, content), (&found, &partitioning));
+        let told = (&types, &rest, &places);
         passed("source", check_sources(about, target, told, sources, reading, machine, progress)?);
     }
     Ok(Evidence {
@@ -110,7 +113,7 @@ pub fn verify(
 fn check_sources(
     (certificate_at, predicate, content): (&Path, &Predicate, &TableContent),
     (target, partitioning): (&Found, &Partitioning),
-    (rest, places): (&Rest, &Places),
+    (types, rest, places): (&TypeMap<'_>, &Rest, &Places),
     sources: &[PathBuf],
     reading: (&[OpenOptions], &ConcatOptions),
     machine: (usize, u64),
@@ -120,21 +123,26 @@ fn check_sources(
     let mut wanted = [places.rows(), rows_of_styles(&rest.styles)?].concat();
     wanted.sort_unstable();
     wanted.dedup();
+    let format = recorded_table(predicate)?.0;
+    let files = Typings::told_of_target(format, &rest.names, &rest.styles)?;
     under_either_typing(reading.0, content, |options| {
         let mut opened = open_sources(sources, &names, options, reading.1, progress)?;
         let workers = readers_of_table(opened.table(), opened.format, first, machine)?;
         retyped_on(&mut opened, workers)?;
-        let table = opened.table();
-        if logical_schema(table.schema())? != target.schema {
-            return Err(differs(first));
-        }
-        let found = rows::sequences(table, &wanted, &target.schema, partitioning, workers, progress);
-        let (sequences, stand) = unless_misfit(found, first)?;
-        match (sequences == target.sequences, stand == *places) {
-            (true, true) => Ok(()),
-            (true, false) => Err(elsewhere(certificate_at, first)),
-            (false, _) => Err(differs(first)),
-        }
+        let found = |opened: &Opened| {
+            let table = opened.table();
+            if logical_schema(table.schema())? != target.schema {
+                return Err(differs(first));
+            }
+            let found = rows::sequences(table, &wanted, &target.schema, partitioning, workers, progress);
+            let (sequences, stand) = unless_misfit(found, first)?;
+            if sequences == target.sequences { Ok(stand) } else { Err(differs(first)) }
+        };
+        let stand = found(&opened)?;
+        check_reading(certificate_at, predicate, sources, &opened.read_as())?;
+        let made = |opened: &Opened| styles(opened, partitioning, files.clone());
+        types.check_styles(&mut opened, first, &made, &|opened| found(opened).map(drop))?;
+        if stand == *places { Ok(()) } else { Err(elsewhere(certificate_at, first)) }
     })?;
     let more = if sources.len() > 1 { " and others" } else { "" };
     Ok(format!("{}{more}: decoded again; each partition holds its rows, in its order", first.display()))
@@ -176,6 +184,17 @@ fn check_files(
         }
     }
     Ok(subjects)
+}
+
+/// The same of all files of a directory, hashed where a person sees it and may interrupt it.
+pub fn checked_files(
+    target: &Path,
+    certificate: &Certificate,
+    progress: &Progress,
+) -> Result<BTreeMap<String, Subject>> {
+    let held = files_below(target)?;
+    let subjects = check_files(target, &held, certificate, |file| hash_object(file, progress));
+    unless_interrupted(subjects, target, certificate, progress)
 }
 
 /// Whether a directory holds the files that the certificate lists, and nothing else.

@@ -18,6 +18,7 @@ use super::super::super::effective::asked;
 use super::super::super::hash_object;
 use super::super::super::keys::own_key_id;
 use super::super::super::relative;
+use super::super::super::replace::Replace;
 use super::super::super::seal::{refuse_foreign_certificate, refuse_own_source, with_path};
 use super::super::super::staging::certificate_path;
 use super::super::super::survey::is_about;
@@ -54,13 +55,13 @@ pub fn is_current(album: &Album, progress: &Progress) -> Result<bool> {
     Ok(true)
 }
 
-/// Which of the targets exist and are what an earlier run made of the same photographs, as they are or were,
-/// so that this one may replace them.
+/// What may be in the place of each target and be replaced: what an earlier run made of the same photographs,
+/// as they are or were.
 ///
 /// # Errors
 /// A target exists that is not, or something lies where a certificate is to come that is none, and is not to
 /// be replaced; or the certificate of an earlier run is about files that this album does not make.
-pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
+pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<Replace>> {
     let at = certificate_path(&album.dir);
     let forced = album.jobs.iter().all(|job| job.replace.is_any());
     refuse_foreign_certificate(&album.dir, forced)?;
@@ -84,13 +85,16 @@ pub fn own_targets(album: &Album, progress: &Progress) -> Result<Vec<bool>> {
     }
     let own = |job: &ImageJob| {
         let (target, force) = (&job.target, job.replace.is_any());
-        if target.symlink_metadata().is_err() {
-            return refuse_foreign_certificate(target, force).map(|()| false);
+        refuse_foreign_certificate(target, force)?;
+        if force || target.symlink_metadata().is_err() {
+            return Ok(force.into());
         }
+        // The state that is looked at below.
+        let found = Replace::only(target)?;
         let is_made =
             || -> Result<bool> { Ok(is_of(job) && is_listed((&album.dir, target), &listed, progress)?) };
-        let ours = !force && (is_made()? || is_left(job, &is_own, progress)?);
-        if ours || force { Ok(ours) } else { Err(Failure::Exists(target.clone())) }
+        let is_ours = is_made()? || is_left(job, &is_own, progress)?;
+        if is_ours { Ok(found) } else { Err(Failure::Exists(target.clone())) }
     };
     album.jobs.iter().map(own).collect()
 }
@@ -165,22 +169,10 @@ pub fn check_album(
     let mut checks =
         vec![Checked { name: "signature", found: format!("valid, by key {}", certificate.key_id()) }];
     let mut passed = |name, found: String| checks.push(Checked { name, found });
-    let shown = dir.display();
     progress.begin(Stage::Verifying, 0, 0);
     let listed = listed(certificate);
     let to = target_format(dir, predicate)?;
-    refuse_others(dir, dir, to, &listed)?;
-    let targets: Vec<PathBuf> = listed.keys().map(|name| dir.join(name)).collect();
-    for target in &targets {
-        if !is_listed((dir, target), &listed, progress)? {
-            let name = name_in(dir, target);
-            return Err(Failure::Mismatch(format!(
-                "{shown}: {name} is missing, or its bytes are not those that were certified"
-            )));
-        }
-    }
-    let count = targets.len();
-    let photographs = counted(count, "photograph");
+    let photographs = counted(check_files(dir, certificate, progress)?, "photograph");
     passed("bytes", format!("{photographs}; the digests are those of the certificate"));
     let types: BTreeMap<&str, SampleType> = certified
         .arrays
@@ -210,6 +202,21 @@ pub fn check_album(
         sources: sources.to_vec(),
         checks,
     })
+}
+
+/// Checks the files of an album, of which there must be no others, and counts them.
+pub fn check_files(dir: &Path, certificate: &Certificate, progress: &Progress) -> Result<usize> {
+    let listed = listed(certificate);
+    refuse_others(dir, dir, target_format(dir, &certificate.statement().predicate)?, &listed)?;
+    for name in listed.keys() {
+        if !is_listed((dir, &dir.join(name)), &listed, progress)? {
+            let shown = dir.display();
+            return Err(Failure::Mismatch(format!(
+                "{shown}: {name} is missing, or its bytes are not those that were certified"
+            )));
+        }
+    }
+    Ok(listed.len())
 }
 
 /// The format of an album's files.
