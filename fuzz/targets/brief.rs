@@ -1,5 +1,5 @@
-//! One fuzz target, briefly: its seeds, and changes of them that a generator with a fixed start makes. What is
-//! tried depends on the seeds alone, so that the same code ends the same way on every machine. libFuzzer
+//! One fuzz target, briefly: its seeds, and changes of them that a generator with a fixed start makes. What
+//! is tried depends on the seeds alone, so that the same code ends the same way on every machine. libFuzzer
 //! (`fuzz_target`) is led by what runs, finds more, and never takes the same way twice.
 //!
 //! `fuzz_brief SEEDS TRIED` names the target in `ISOFORM_FUZZ_TARGET`, and keeps in the file `TRIED` what it

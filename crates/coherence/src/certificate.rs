@@ -212,8 +212,8 @@ fn known(bundle: &Bundle) -> Result<Statement, Malformed> {
     Ok(statement)
 }
 
-/// The key that signed a statement which is not known here as it stands, where that is the one which it names,
-/// and the program that made it, if that is told; else nothing.
+/// The key that signed a statement which is not known here as it stands, where that is the one which it
+/// names, and the program that made it, if that is told; else nothing.
 fn stated_by(bundle: &Bundle) -> Option<(Digest, Option<String>)> {
     let statement: Value = read("statement", bundle.unverified_payload()).ok()?;
     let predicate = statement.get("predicate")?;

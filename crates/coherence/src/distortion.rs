@@ -1,9 +1,11 @@
 //! The figures of a distance, as a certificate has them.
 
-use crate::budget::Budget;
+use crate::budget::{Bound, Budget};
 use crate::certificate::{BuildError, decimal};
 use crate::content::Model;
-use crate::statement::{Distortion, Pieces, WorstPart};
+use crate::dsse::Malformed;
+use crate::gate::Measure;
+use crate::statement::{Distortion, Gate, Pieces, WorstPart};
 use crate::verified::VerifiedWhole;
 
 /// A figure of a certificate that is another than what is measured.
@@ -89,4 +91,50 @@ fn peak(model: &Model) -> Option<f64> {
     let mut peaks = signature.arrays.iter().map(|array| array.peak);
     let first = peaks.next()??;
     peaks.all(|peak| peak == Some(first)).then_some(first)
+}
+
+impl Distortion {
+    /// The bounds that were checked, with the companions of that on the parts.
+    ///
+    /// # Errors
+    /// A gate of a name that is not known here, which may be a bound of a later version; or a limit that is
+    /// no number from 0 on; or no bound, or two, on the whole or on the parts.
+    pub fn budget(&self) -> Result<Budget, Malformed> {
+        let unexpected =
+            |found: &str| Malformed::Unexpected { field: "distortion.gates", found: found.into() };
+        let (mut whole, mut part, mut companions) = (None, None, Budget::ZERO);
+        let mut known: Vec<&str> = Vec::new();
+        for Gate { name, limit, .. } in &self.gates {
+            if Measure::named(name).is_some() {
+                continue;
+            }
+            let number = limit.parse::<f64>().ok().filter(|limit| *limit >= 0.0);
+            let limit = number.ok_or_else(|| unexpected(&format!("{name}: {limit}")))?;
+            let about = match name.as_str() {
+                "whole" | "whole-rmse" | "whole-max-abs" => "whole",
+                "part" | "part-rmse" | "part-max-abs" => "part",
+                name => name,
+            };
+            if known.contains(&about) {
+                return Err(Malformed::Contradiction {
+                    what: "distortion.gates hold two bounds on the same",
+                });
+            }
+            known.push(about);
+            match name.as_str() {
+                "whole" => whole = Some(Bound::Rate(limit)),
+                "whole-rmse" => whole = Some(Bound::Rmse(limit)),
+                "whole-max-abs" => whole = Some(Bound::MaxAbs(limit)),
+                "part" => part = Some(Bound::Rate(limit)),
+                "part-rmse" => part = Some(Bound::Rmse(limit)),
+                "part-max-abs" => part = Some(Bound::MaxAbs(limit)),
+                "part-absolute" => companions.part_distance = limit,
+                "part-absolute-rmse" => companions.part_absolute = limit,
+                _ => return Err(unexpected(name)),
+            }
+        }
+        let what = "distortion.gates hold no bound on the whole, or none on its parts";
+        let (whole, part) = whole.zip(part).ok_or(Malformed::Contradiction { what })?;
+        Ok(Budget { whole, part, ..companions })
+    }
 }

@@ -3,10 +3,7 @@
 //! These are shapes for the edge alone. Counts and measures are decimal strings, because readers of JSON keep
 //! numbers exact only up to 2^53.
 
-use crate::budget::{Bound, Budget};
 use crate::digest::{Digest, ObjectDigest};
-use crate::dsse::Malformed;
-use crate::gate::Measure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -325,52 +322,6 @@ pub struct Distortion {
     pub pieces: Option<Pieces>,
     /// Bounds that were checked.
     pub gates: Vec<Gate>,
-}
-
-impl Distortion {
-    /// The bounds that were checked, with the companions of that on the parts.
-    ///
-    /// # Errors
-    /// A gate of a name that is not known here, which may be a bound of a later version; or a limit that is
-    /// no number from 0 on; or no bound, or two, on the whole or on the parts.
-    pub fn budget(&self) -> Result<Budget, Malformed> {
-        let unexpected =
-            |found: &str| Malformed::Unexpected { field: "distortion.gates", found: found.into() };
-        let (mut whole, mut part, mut companions) = (None, None, Budget::ZERO);
-        let mut known: Vec<&str> = Vec::new();
-        for Gate { name, limit, .. } in &self.gates {
-            if Measure::named(name).is_some() {
-                continue;
-            }
-            let number = limit.parse::<f64>().ok().filter(|limit| *limit >= 0.0);
-            let limit = number.ok_or_else(|| unexpected(&format!("{name}: {limit}")))?;
-            let about = match name.as_str() {
-                "whole" | "whole-rmse" | "whole-max-abs" => "whole",
-                "part" | "part-rmse" | "part-max-abs" => "part",
-                name => name,
-            };
-            if known.contains(&about) {
-                return Err(Malformed::Contradiction {
-                    what: "distortion.gates hold two bounds on the same",
-                });
-            }
-            known.push(about);
-            match name.as_str() {
-                "whole" => whole = Some(Bound::Rate(limit)),
-                "whole-rmse" => whole = Some(Bound::Rmse(limit)),
-                "whole-max-abs" => whole = Some(Bound::MaxAbs(limit)),
-                "part" => part = Some(Bound::Rate(limit)),
-                "part-rmse" => part = Some(Bound::Rmse(limit)),
-                "part-max-abs" => part = Some(Bound::MaxAbs(limit)),
-                "part-absolute" => companions.part_distance = limit,
-                "part-absolute-rmse" => companions.part_absolute = limit,
-                _ => return Err(unexpected(name)),
-            }
-        }
-        let what = "distortion.gates hold no bound on the whole, or none on its parts";
-        let (whole, part) = whole.zip(part).ok_or(Malformed::Contradiction { what })?;
-        Ok(Budget { whole, part, ..companions })
-    }
 }
 
 /// What had the bounds of the parts: runs of samples, such as the seconds of a sound, or tiles of an image.

@@ -304,7 +304,8 @@ mod tests {
     }
 
     proptest! {
-        /// Where a text is cut into parts that are accepted, they have the rows that a scan of all of it finds.
+        /// Where a text is cut into parts that are accepted, they have the rows that a scan of all of it
+        /// finds.
         #[test]
         fn parts_that_are_accepted_are_what_a_scan_finds(
             text in "[ab\"\n,]{0,24}",

@@ -107,7 +107,7 @@ last two ways:
   number of digits and always an exponent, as C's `%.6e` and `numpy.savetxt` do. `.0` after integral numbers,
   the decimal mark, a zero before it and the words for NaN and infinity are one each in a column. (JSON Lines
   knows the layouts of Python, ECMAScript, Rust and Java, and never.)
-- **Decimal marks.** Where a semicolon delimits, numbers may have commas, and a note names the columns that do;
+- **Decimal marks.** Where a semicolon delimits, numbers may have commas, and a note names those that do;
   elsewhere they have points. `--decimal-comma`, or `--decimal-comma=false`, says which it is for all columns.
   Where that is not said, points before three digits are no decimal marks if other numbers of the table show
   that points separate thousands: those with groups (`12.345,50`, `1.234.567`), and those with a comma that

@@ -175,9 +175,7 @@ pub fn verify(
     progress: &Progress,
 ) -> Result<Evidence> {
     let predicate = &certificate.statement().predicate;
-    if !matches!(predicate.content, Content::Signal(_)) {
-        predicate.distortion.budget().map_err(|error| unknown_bounds(predicate, target, &error))?;
-    }
+    predicate.distortion.budget().map_err(|error| unknown_bounds(predicate, target, &error))?;
     if let Content::Partitioned(content) = &predicate.content
         && let Some(partitions) = &content.partitions
     {

@@ -233,7 +233,8 @@ mod tests {
             let with = |number| [&exif[..count], &[number], &exif[count + 1..]].concat();
             assert_eq!(Block::of(&with(200)).unwrap().loose_bytes(), None);
             let apart = Block::of(&with(2)).unwrap().loose_bytes();
-            // Of a place that is none, one byte stands behind the two of the text where numbers are big-endian.
+            // Of a place that is none, one byte stands behind the two of the text where numbers are
+            // big-endian.
             assert_eq!(apart, Some(if count == 14 { 5 } else { 6 }));
         }
     }

@@ -204,8 +204,8 @@ impl Frames<'_> {
         Ok(())
     }
 
-    /// Passes over a tag between frames, such as a station puts before each title, or behind the last one of a
-    /// file that may have been cut there; whether there is one.
+    /// Passes over a tag between frames, such as a station puts before each title, or behind the last one of
+    /// a file that may have been cut there; whether there is one.
     fn skip_tag(&mut self, may_be_cut: bool, found: &mut Found) -> Result<bool> {
         let bytes = match self.tag(self.at)? {
             Some(bytes) if may_be_cut || self.head(self.at + bytes)?.is_ok() => Some(bytes),
@@ -384,8 +384,8 @@ fn name_silent(silent: u64, found: &mut Found) {
     }
 }
 
-/// Compares how many frames the first one tells of with those that were found, so many of so many bytes, up to
-/// the byte `last`.
+/// Compares how many frames the first one tells of with those that were found, so many of so many bytes, up
+/// to the byte `last`.
 fn check_count(
     info: &Info,
     seal: Option<Seal>,

@@ -10,6 +10,7 @@ mod loose;
 mod marks;
 mod misfits;
 mod moments;
+mod nulls;
 mod odd;
 mod resolve;
 mod short_year;

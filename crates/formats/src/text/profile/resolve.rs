@@ -3,31 +3,15 @@
 use super::bits::{self, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
 use super::explain::{joined, why_exceptions, why_spellings, why_spellings_lost};
 use super::loose::Found;
+use super::nulls::NullStyle;
 use super::odd::Odd;
 use super::{Profile, Resolved};
-use crate::text::options::NULL_WORDS;
 use crate::text::parse::offset_of_zone;
 use crate::text::{
     Ambiguous, ColumnTyping, DateOrder, DatePattern, DecimalMarks, Exceptions, Exponent, FloatStyle, Form,
     HalfDayPattern, Mark, Mode, OffsetForm, Style, TimestampPattern, WrittenPattern, Zone,
 };
 use arrow_schema::{DataType, TimeUnit};
-
-/// How the nulls of a column are written.
-#[derive(Debug, Clone, Default)]
-struct NullStyle {
-    null: Option<String>,
-    also_null: Vec<String>,
-    refused: Vec<String>,
-}
-
-impl NullStyle {
-    fn apply(self, style: &mut Style) {
-        style.null = self.null.filter(|text| !text.is_empty());
-        style.also_null = self.also_null;
-        style.refused = self.refused;
-    }
-}
 
 /// A type and the form of its text.
 pub(super) struct Candidate {
@@ -174,40 +158,9 @@ impl Profile {
         }
     }
 
-    /// The one spelling of null that the column has.
-    fn one_null(&self) -> NullStyle {
-        let found = self.nulls.first();
-        if !self.rules.options.null_tokens.is_empty() {
-            return self.null_of(found.unwrap_or(0));
-        }
-        let word = found.filter(|&i| i > 0).and_then(|i| NULL_WORDS.get(i - 1));
-        NullStyle { null: word.map(|&word| word.to_owned()), ..NullStyle::default() }
-    }
-
     /// Whether nulls are spelled with a word that the caller did not give.
     fn has_null_word(&self) -> bool {
         self.rules.options.null_tokens.is_empty() && self.nulls.first().is_some_and(|token| token > 0)
-    }
-
-    /// One of the spellings that were given; the others belong in no row but those of exceptions.
-    fn null_of(&self, chosen: usize) -> NullStyle {
-        let tokens = self.rules.options.null_tokens.iter().enumerate();
-        let others = tokens.filter(|(token, _)| *token != chosen).map(|(_, text)| text.clone());
-        NullStyle {
-            null: self.rules.options.null_tokens.get(chosen).cloned(),
-            also_null: Vec::new(),
-            refused: others.collect(),
-        }
-    }
-
-    /// All spellings of null, the first of which is written.
-    fn many_nulls(&self) -> NullStyle {
-        let tokens = &self.rules.options.null_tokens;
-        let (null, also_null) = match tokens.split_first() {
-            Some((first, rest)) => (Some(first.clone()), rest.to_vec()),
-            None => (None, NULL_WORDS.iter().map(|&word| word.to_owned()).collect()),
-        };
-        NullStyle { null, also_null, refused: Vec::new() }
     }
 
     /// The first reversible candidate that remains.

@@ -110,8 +110,8 @@ fn needed(to: Settings) -> u64 {
 }
 
 impl BytesJob {
-    /// Whether finished parts of an interrupted run are used: of one member there is nothing to go on from, as
-    /// its encoder is in no file.
+    /// Whether finished parts of an interrupted run are used: of one member there is nothing to go on from,
+    /// as its encoder is in no file.
     pub fn goes_on(&self) -> bool {
         self.resume && Encoder::is_apart(self.to)
     }
