@@ -10,6 +10,7 @@ mod notes;
 mod read_as;
 mod rules;
 mod spelled;
+mod told;
 mod why;
 
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ use crate::set_aside::{self, SetAside};
 use crate::signal::{self, Rows, SignalFormat};
 use crate::spool::{EncodingChoice, SpoolOptions, TextFile, open_text};
 use crate::table::TableSource;
-use crate::text::{DecimalMarks, Fresh, Profile, merge};
+use crate::text::{ColumnTyping, DecimalMarks, Fresh, Profile, merge};
 use crate::words::counted;
 use crate::write::WriteOptions;
 
@@ -61,7 +62,7 @@ pub struct OpenOptions {
     pub csv: CsvOptions,
     /// How text becomes typed.
     pub typing: TypingRules,
-    /// What the certificate of JSON Lines tells of these, if it is followed: then nothing is found out.
+    /// What the certificate of a text tells of it, if it is followed: then nothing of that is found out.
     pub certified: Option<Arc<Certified>>,
     /// Encoding of text.
     pub encoding: EncodingChoice,
@@ -110,7 +111,7 @@ pub type Pool<'a> = &'a dyn Fn(
 
 pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
-    Csv { table: CsvTable, fresh: Fresh, why: Vec<Why>, whole: bool },
+    Csv { table: CsvTable, fresh: Fresh, why: Vec<Why>, whole: bool, by: Option<Arc<Certified>> },
     Json { table: JsonTable, why: Vec<Why>, presence: bool, whole: bool, layouts: Vec<Layouts> },
     Certified { table: JsonTable, why: Vec<Why>, by: Arc<Certified> },
     Many(Box<Concat>),
@@ -162,7 +163,7 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
             table
         }
         Format::JsonLines => {
-            notes.extend(options.certified.iter().map(|certified| certified.note()));
+            notes.extend(options.told_of_json().map(|certified| certified.note()));
             let table = open_json(&file, options, &mut aside)?;
             if let Table::Certified { table, by, .. } = &table {
                 notes.extend(by.note_on_keys(table)?);
@@ -223,8 +224,14 @@ fn open_csv(
 ) -> Result<(Table, bool)> {
     let mut text = text_of(file, options)?;
     let proposed = (format == Format::Tsv).then_some(b'\t');
-    let dialect = detect_dialect(text.as_ref(), &options.csv, proposed);
+    let by = options.certified.as_ref().and_then(|by| by.beside(&options.typing));
+    let layout = by.as_ref().map_or_else(|| options.csv.clone(), |by| by.layout());
+    let dialect = detect_dialect(text.as_ref(), &layout, proposed);
     let dialect = dialect.map_err(|error| text.blame(error))?;
+    if let Some(by) = &by {
+        by.check_names(&dialect.names)?;
+        notes.push(by.note());
+    }
     notes.extend(dialect.why.iter().cloned());
     for name in dialect.names.iter().filter(|name| name.renamed()) {
         let original = name.original.as_deref().unwrap_or("");
@@ -247,10 +254,21 @@ fn open_csv(
     let found = scan(&heard, &dialect, ScanOptions { record_bytes_max, ..ScanOptions::default() });
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     notes.extend(found.note(&dialect));
-    let profiles = sample(&text, &dialect, &found, &fresh)?;
-    let (typings, why) = resolve(&profiles);
-    let whole = found.marks.len() <= SAMPLE_CHUNKS;
-    Ok((Table::Csv { table: CsvTable::new(text, dialect, found, typings), fresh, why, whole }, marks_found))
+    let is_told = by.as_ref().is_some_and(|by| by.tells_all());
+    let profiles = if is_told { fresh.profiles() } else { sample(&text, &dialect, &found, &fresh)? };
+    let (typings, why) = resolved(&profiles, by.as_deref());
+    let whole = is_told || found.marks.len() <= SAMPLE_CHUNKS;
+    let table = CsvTable::new(text, dialect, found, typings);
+    Ok((Table::Csv { table, fresh, why, whole, by }, marks_found))
+}
+
+/// The typings of columns, with what there is to say of each: as a certificate tells, if there is one.
+fn resolved(profiles: &[Profile], by: Option<&Certified>) -> (Vec<ColumnTyping>, Vec<Why>) {
+    let (mut typings, mut why) = resolve(profiles);
+    if let Some(by) = by {
+        by.put(&mut typings, &mut why);
+    }
+    (typings, why)
 }
 
 fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
@@ -263,7 +281,7 @@ fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<S
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let found = jsonl::scan_within(&heard, options.record_bytes_max);
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
-    if let Some(certified) = &options.certified {
+    if let Some(certified) = options.told_of_json() {
         let (table, why) = certified.table(text, found);
         return Ok(Table::Certified { table, why, by: certified.clone() });
     }
@@ -375,6 +393,7 @@ impl Opened {
     pub fn certified(&self) -> Option<&Certified> {
         match &self.table {
             Table::Certified { by, .. } => Some(by),
+            Table::Csv { by, .. } => by.as_deref(),
             Table::Many(table) => table.certified(),
             Table::Through(passage) => passage.inner().certified(),
             _ => None,
@@ -387,9 +406,9 @@ impl Opened {
         match &mut self.table {
             Table::Binary(_) | Table::Certified { .. } | Table::Through(_) => Ok(()),
             Table::Many(table) => table.retype(pool),
-            Table::Csv { table, fresh, why, whole } => {
+            Table::Csv { table, fresh, why, whole, by } => {
                 *whole = true;
-                retype_csv(table, fresh, pool).map(|found| *why = found)
+                retype_csv(table, fresh, by.as_deref(), pool).map(|found| *why = found)
             }
             Table::Json { table, why, presence, whole, .. } => {
                 *whole = true;
@@ -430,7 +449,12 @@ impl Opened {
     }
 }
 
-fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec<Why>> {
+fn retype_csv(
+    table: &mut CsvTable,
+    fresh: &Fresh,
+    by: Option<&Certified>,
+    pool: Pool<'_>,
+) -> Result<Vec<Why>> {
     let mut merged = None;
     let observe = |chunk: usize| Ok(Profiled::Csv(table.observe_chunk(chunk, fresh)?));
     pool(table.chunks(), &observe, &mut |more| {
@@ -439,7 +463,7 @@ fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec
         }
         Ok(())
     })?;
-    let (typings, why) = resolve(&merged.unwrap_or_else(|| fresh.profiles()));
+    let (typings, why) = resolved(&merged.unwrap_or_else(|| fresh.profiles()), by);
     table.retype(typings);
     Ok(why)
 }

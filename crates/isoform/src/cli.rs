@@ -319,8 +319,8 @@ pub struct Convert {
     /// where a directory, or what a quoted glob matches, becomes one target
     #[arg(long)]
     pub no_partition_columns: bool,
-    /// Find the types of JSON Lines by the values, also where a certificate beside them that your own key
-    /// signed tells types and spellings
+    /// Find the types of text by the values, also where a certificate beside it that your own key signed
+    /// tells types and spellings
     #[arg(long)]
     pub no_certified_types: bool,
     /// Set bad records of CSV and JSON Lines aside into this file of JSON Lines instead of failing; the
@@ -445,8 +445,8 @@ pub struct Inspect {
     /// Tell why this column has its type
     #[arg(long, value_name = "COLUMN")]
     pub why: Option<String>,
-    /// Find the types of JSON Lines by the values, also where a certificate beside them that your own key
-    /// signed tells types and spellings
+    /// Find the types of text by the values, also where a certificate beside it that your own key signed
+    /// tells types and spellings
     #[arg(long)]
     pub no_certified_types: bool,
     /// What may be used.

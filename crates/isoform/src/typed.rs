@@ -32,7 +32,6 @@ const DELIMITED: Subject = Subject {
 };
 const TEXT: Subject = Subject { words: "text (CSV, TSV and JSON Lines)", has: Format::is_text };
 const KEYS: Subject = Subject { words: "the keys of JSON Lines", has: |format| format == Format::JsonLines };
-const JSON_LINES: Subject = Subject { words: "JSON Lines", has: |format| format == Format::JsonLines };
 const PARQUET: Subject = Subject { words: "Parquet", has: |format| format == Format::Parquet };
 
 /// Options about sources of some formats only.
@@ -50,7 +49,7 @@ const READING: [(&str, Subject); 15] = [
     ("decimal-comma", DELIMITED),
     ("dates", DELIMITED),
     ("presence", KEYS),
-    ("no-certified-types", JSON_LINES),
+    ("no-certified-types", TEXT),
     ("encoding", TEXT),
 ];
 
