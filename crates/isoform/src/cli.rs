@@ -126,8 +126,8 @@ pub struct Reading {
     /// How CSV and TSV become typed: reversible (the field text can be given back), value (readings that lose
     /// the spelling are accepted), text (nothing is typed), or a file with the types of columns: lines of
     /// TOML such as id = "int64", or what inspect --json prints, which tells the order of day and month too;
-    /// other columns are typed reversibly. JSON Lines have the types of their values, or those that their
-    /// certificate tells
+    /// other columns are typed reversibly, or as a certificate beside the text tells. JSON Lines have the
+    /// types of their values, or those that their certificate tells
     #[arg(long, value_name = "RULE|FILE", default_value = "reversible", env = "ISOFORM_TYPES")]
     pub types: String,
     /// Type of one column of CSV or TSV, as name=type; may be given several times. Dates, times and

@@ -2,8 +2,8 @@
 //! text alone is in `told.rs`.
 //!
 //! Nothing is believed: the text is read under what it tells as strictly as under what is found, and a value
-//! that would not be written back the same is an error. How delimited text spells the values of JSON Lines is advice
-//! for targets.
+//! that would not be written back the same is an error. How delimited text spells the values of JSON Lines is
+//! advice for targets.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Provides the columns of delimited text as the certificate of it tells them: what a conversion wrote is read
-//! as it was written, so that types come back which the fields alone do not show.
+//! Provides the columns of delimited text as the certificate of it tells them: what a conversion wrote is
+//! read as it was written, so that types come back which the fields alone do not show.
 
 use std::sync::Arc;
 
@@ -88,8 +88,8 @@ impl OpenOptions {
         self.certified.as_ref().filter(|certified| certified.delimiter.is_none())
     }
 
-    /// Whether what a person said of how delimited text is read is about single columns at most, or what holds
-    /// anyway of text that was written with this byte between its fields.
+    /// Whether what a person said of how delimited text is read is about single columns at most, or what
+    /// holds anyway of text that was written with this byte between its fields.
     pub fn leave_to_certificate(&self, delimiter: u8) -> bool {
         let CsvOptions { delimiter: said, quote, escape, comment, skip_lines, header, ragged } = &self.csv;
         let layout = said.is_none_or(|said| said == delimiter)
@@ -196,13 +196,10 @@ mod tests {
 
     #[test]
     fn types_that_do_not_hold_together_are_refused() {
-        let field = |name: &str, data_type: &str, nullable: bool| json!({ "name": name, "type": data_type, "nullable": nullable });
-        let map = |fields: &[Value]| {
-            let entries = json!({ "name": "entries", "type": { "struct": fields }, "nullable": false });
-            json!({ "map": { "entries": entries, "sorted": false } })
-        };
-        for data_type in [map(&[field("key", "text", false)]), json!("int5"), json!({ "list": 5 }), json!(7)]
-        {
+        let key = json!({ "name": "key", "type": "text", "nullable": false });
+        let entries = json!({ "name": "entries", "type": { "struct": [key] }, "nullable": false });
+        let map = json!({ "map": { "entries": entries, "sorted": false } });
+        for data_type in [map, json!("int5"), json!({ "list": 5 }), json!(7)] {
             let error = told(&[column("a", data_type.clone(), json!("json"))]).unwrap_err();
             assert!(!matches!(error, Error::Bug(_)), "{data_type}: {error}");
         }
