@@ -41,7 +41,7 @@ pub struct Certified {
     /// Names of columns of which a person told the type or the order of day and month.
     pub(super) given: Vec<String>,
     /// Where rows with exceptions stand, if files do not lie in the order of the rows that it was made of.
-    places: Option<Places>,
+    pub(super) places: Option<Places>,
 }
 
 impl Certified {
