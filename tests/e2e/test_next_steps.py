@@ -427,3 +427,15 @@ def test_what_is_no_budget_of_an_image_is_told_with_its_gates(isoform, tmp_path)
     floor = ["--within", "psnr=40", "--part-floor", "ssim=0.9"]
     told = isoform("convert", "a.png", "a.webp", *floor, cwd=tmp_path).expect(2).err
     assert "budgets are" in told and "ssimulacra2" not in told, told
+
+
+def test_strings_of_json_lines_get_their_type_in_a_second_step(isoform, tmp_path):
+    lines, text, typed = tmp_path / "in put.jsonl", tmp_path / "in put.csv", tmp_path / "typed.parquet"
+    lines.write_text('{"at":"2024-01-02 09:05:00Z","n":1.50,"l":[1,2]}\n{"at":null,"n":2.25,"l":[]}\n')
+    option = ["--type", "at=timestamp[us, UTC]"]
+    for command in (["convert", lines, typed], ["plan", lines, typed], ["inspect", lines]):
+        err = isoform(*command, *option).expect(2).err
+        assert "leave it away" in err and f"isoform convert '{lines}' 'in put.csv'" in err and "with --type" in err, err
+    isoform("convert", lines, text).expect(0)
+    isoform("convert", text, typed, *option).expect(0)
+    assert pq.read_schema(typed).types == [pa.timestamp("us", "UTC"), pa.float64(), pa.list_(pa.int64())]

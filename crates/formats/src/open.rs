@@ -6,6 +6,7 @@
 //! separate thousands may be shown by fields that fit: where a sample leaves that open
 //! ([`Opened::is_undecided`]), the whole table is profiled before it is read.
 
+mod as_told;
 mod certified;
 mod misfit;
 mod notes;
@@ -42,9 +43,10 @@ use crate::words::counted;
 use crate::write::WriteOptions;
 
 pub use crate::reopen::{open_recorded, open_target, open_written};
+pub(crate) use as_told::told_of_json;
 pub use certified::Certified;
 pub use rules::TypingRules;
-pub(crate) use told::told_of_json;
+use told::resolved;
 pub use why::Why;
 pub(crate) use why::{Found, of_json, resolve};
 
@@ -65,7 +67,7 @@ pub struct OpenOptions {
     pub csv: CsvOptions,
     /// How text becomes typed.
     pub typing: TypingRules,
-    /// What the certificate of JSON Lines tells of these, if it is followed: then nothing is found out.
+    /// What the certificate of a text tells of it, if it is followed: then nothing of that is found out.
     pub certified: Option<Arc<Certified>>,
     /// Encoding of text.
     pub encoding: EncodingChoice,
@@ -114,7 +116,7 @@ pub type Pool<'a> = &'a dyn Fn(
 
 pub(crate) enum Table {
     Binary(Box<dyn TableSource>),
-    Csv { table: CsvTable, fresh: Fresh, why: Vec<Why>, whole: bool, open: bool },
+    Csv { table: CsvTable, fresh: Fresh, why: Vec<Why>, whole: bool, open: bool, by: Option<Arc<Certified>> },
     Json { table: JsonTable, why: Vec<Why>, presence: bool, whole: bool, layouts: Vec<Layouts> },
     Certified { table: JsonTable, why: Vec<Why>, by: Arc<Certified> },
     Many(Box<Concat>),
@@ -171,7 +173,7 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
             table
         }
         Format::JsonLines => {
-            notes.extend(options.certified.iter().map(|certified| certified.note()));
+            notes.extend(options.told_of_json().map(|certified| certified.note()));
             let table = open_json(&file, options, &mut aside)?;
             if let Table::Certified { table, by, .. } = &table {
                 notes.extend(by.note_on_keys(table)?);
@@ -238,8 +240,14 @@ fn open_csv(
 ) -> Result<(Table, bool)> {
     let mut text = text_of(file, options)?;
     let proposed = (format == Format::Tsv).then_some(b'\t');
-    let dialect = detect_dialect(text.as_ref(), &options.csv, proposed);
+    let by = options.certified.as_ref().and_then(|by| by.beside(&options.typing));
+    let layout = by.as_ref().map_or_else(|| options.csv.clone(), |by| by.layout());
+    let dialect = detect_dialect(text.as_ref(), &layout, proposed);
     let dialect = dialect.map_err(|error| text.blame(error))?;
+    if let Some(by) = &by {
+        by.check_names(&dialect.names)?;
+        notes.push(by.note());
+    }
     notes.extend(dialect.why.iter().cloned());
     for name in dialect.names.iter().filter(|name| name.renamed()) {
         let original = name.original.as_deref().unwrap_or("");
@@ -262,11 +270,12 @@ fn open_csv(
     let found = scan(&heard, &dialect, ScanOptions { record_bytes_max, ..ScanOptions::default() });
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     notes.extend(found.note(&dialect));
-    let profiles = sample(&text, &dialect, &found, &fresh)?;
-    let Found { typings, why, is_open: open } = resolve(&profiles);
-    let whole = found.marks.len() <= SAMPLE_CHUNKS;
+    let is_told = by.as_ref().is_some_and(|by| by.tells_all());
+    let profiles = if is_told { fresh.profiles() } else { sample(&text, &dialect, &found, &fresh)? };
+    let Found { typings, why, is_open: open } = resolved(&profiles, by.as_deref());
+    let whole = is_told || found.marks.len() <= SAMPLE_CHUNKS;
     let table = CsvTable::new(text, dialect, found, typings);
-    Ok((Table::Csv { table, fresh, why, whole, open }, marks_found))
+    Ok((Table::Csv { table, fresh, why, whole, open, by }, marks_found))
 }
 
 fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<SetAside>) -> Result<Table> {
@@ -279,7 +288,7 @@ fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<S
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let found = jsonl::scan_within(&heard, options.record_bytes_max);
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
-    if let Some(certified) = &options.certified {
+    if let Some(certified) = options.told_of_json() {
         let (table, why) = certified.table(text, found);
         return Ok(Table::Certified { table, why, by: certified.clone() });
     }
@@ -402,6 +411,7 @@ impl Opened {
     pub fn certified(&self) -> Option<&Certified> {
         match &self.table {
             Table::Certified { by, .. } => Some(by),
+            Table::Csv { by, .. } => by.as_deref(),
             Table::Many(table) => table.certified(),
             Table::Through(passage) => passage.inner().certified(),
             _ => None,
@@ -414,9 +424,9 @@ impl Opened {
         match &mut self.table {
             Table::Binary(_) | Table::Certified { .. } | Table::Through(_) => Ok(()),
             Table::Many(table) => table.retype(pool),
-            Table::Csv { table, fresh, why, whole, .. } => {
+            Table::Csv { table, fresh, why, whole, by, .. } => {
                 *whole = true;
-                retype_csv(table, fresh, pool).map(|found| *why = found)
+                retype_csv(table, fresh, by.as_deref(), pool).map(|found| *why = found)
             }
             Table::Json { table, why, presence, whole, .. } => {
                 *whole = true;
@@ -457,7 +467,12 @@ impl Opened {
     }
 }
 
-fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec<Why>> {
+fn retype_csv(
+    table: &mut CsvTable,
+    fresh: &Fresh,
+    by: Option<&Certified>,
+    pool: Pool<'_>,
+) -> Result<Vec<Why>> {
     let mut merged = None;
     let observe = |chunk: usize| Ok(Profiled::Csv(table.observe_chunk(chunk, fresh)?));
     pool(table.chunks(), &observe, &mut |more| {
@@ -466,7 +481,7 @@ fn retype_csv(table: &mut CsvTable, fresh: &Fresh, pool: Pool<'_>) -> Result<Vec
         }
         Ok(())
     })?;
-    let found = resolve(&merged.unwrap_or_else(|| fresh.profiles()));
+    let found = resolved(&merged.unwrap_or_else(|| fresh.profiles()), by);
     table.retype(found.typings);
     Ok(found.why)
 }

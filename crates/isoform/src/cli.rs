@@ -126,8 +126,8 @@ pub struct Reading {
     /// How CSV and TSV become typed: reversible (the field text can be given back), value (readings that lose
     /// the spelling are accepted), text (nothing is typed), or a file with the types of columns: lines of
     /// TOML such as id = "int64", or what inspect --json prints, which tells the order of day and month too;
-    /// other columns are typed reversibly. JSON Lines have the types of their values, or those that their
-    /// certificate tells
+    /// other columns are typed reversibly, or as a certificate beside the text tells. JSON Lines have the
+    /// types of their values, or those that their certificate tells
     #[arg(long, value_name = "RULE|FILE", default_value = "reversible", env = "ISOFORM_TYPES")]
     pub types: String,
     /// Type of one column of CSV or TSV, as name=type; may be given several times. Dates, times and
@@ -318,8 +318,8 @@ pub struct Convert {
     /// where a directory, or what a quoted glob matches, becomes one target
     #[arg(long)]
     pub no_partition_columns: bool,
-    /// Find the types of JSON Lines by the values, also where a certificate beside them that your own key
-    /// signed tells types and spellings
+    /// Find the types of text by the values, also where a certificate beside it that your own key signed
+    /// tells types and spellings
     #[arg(long)]
     pub no_certified_types: bool,
     /// Set bad records of CSV and JSON Lines aside into this file of JSON Lines instead of failing; the
@@ -444,8 +444,8 @@ pub struct Inspect {
     /// Tell why this column has its type
     #[arg(long, value_name = "COLUMN")]
     pub why: Option<String>,
-    /// Find the types of JSON Lines by the values, also where a certificate beside them that your own key
-    /// signed tells types and spellings
+    /// Find the types of text by the values, also where a certificate beside it that your own key signed
+    /// tells types and spellings
     #[arg(long)]
     pub no_certified_types: bool,
     /// What may be used.

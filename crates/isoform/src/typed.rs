@@ -4,7 +4,7 @@
 //! Only what was typed is refused. Files of configuration and the environment give defaults for all
 //! conversions, and a default waits for the conversion that it is about.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -13,6 +13,7 @@ use clap::{ArgMatches, Command};
 use formats::file::ObjectFile;
 use formats::recognise::detect;
 use formats::registry::Format;
+use formats::words::argument;
 
 use crate::config::Given;
 use crate::failure::{Failure, Result};
@@ -32,7 +33,6 @@ const DELIMITED: Subject = Subject {
 };
 const TEXT: Subject = Subject { words: "text (CSV, TSV and JSON Lines)", has: Format::is_text };
 const KEYS: Subject = Subject { words: "the keys of JSON Lines", has: |format| format == Format::JsonLines };
-const JSON_LINES: Subject = Subject { words: "JSON Lines", has: |format| format == Format::JsonLines };
 const PARQUET: Subject = Subject { words: "Parquet", has: |format| format == Format::Parquet };
 
 /// Options about sources of some formats only.
@@ -50,7 +50,7 @@ const READING: [(&str, Subject); 15] = [
     ("decimal-comma", DELIMITED),
     ("dates", DELIMITED),
     ("presence", KEYS),
-    ("no-certified-types", JSON_LINES),
+    ("no-certified-types", TEXT),
     ("encoding", TEXT),
 ];
 
@@ -188,9 +188,10 @@ impl Typed {
         let idle = |subject: &Subject| !sources.iter().any(|(_, format)| (subject.has)(*format));
         match (self.reading().find(|(_, subject)| idle(subject)), sources) {
             (Some((option, Subject { words, .. })), [(path, format)]) => Err(Failure::Usage(format!(
-                "--{option} is about {words}, and {} is {}; leave it away",
+                "--{option} is about {words}, and {} is {}; {}",
                 path.display(),
-                format.name()
+                format.name(),
+                instead(option, path, *format)
             ))),
             (Some((option, Subject { words, .. })), [_, ..]) => {
                 Err(Failure::Usage(format!("--{option} is about {words}, and no source is; leave it away")))
@@ -268,6 +269,22 @@ impl Typed {
             ))),
         }
     }
+}
+
+/// What to do where an option is not about the only source. The types of strings can be given where the table
+/// has become delimited text, whose certificate tells the others.
+fn instead(option: &str, path: &Path, format: Format) -> String {
+    if !["type", "types"].contains(&option) || format != Format::JsonLines {
+        return "leave it away".to_owned();
+    }
+    let name = path.file_name().map_or_else(Default::default, OsStr::to_string_lossy);
+    let text = format!("{}.csv", name.split('.').next().unwrap_or_default());
+    format!(
+        "leave it away, or give it in a second step: isoform convert {} {}, and then convert that with \
+         --{option}",
+        argument(path),
+        argument(Path::new(&text))
+    )
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
-//! Provides [`Certified`]: the columns of JSON Lines as the certificate of these tells them.
+//! Provides [`Certified`]: the columns of a text as the certificate of it tells them; what is about delimited
+//! text alone is in `told.rs`.
 //!
 //! Nothing is believed: the text is read under what it tells as strictly as under what is found, and a value
-//! that would not be written back the same is an error. How delimited text spells the values is advice for
-//! targets.
+//! that would not be written back the same is an error. How delimited text spells the values of JSON Lines is
+//! advice for targets.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::new_empty_array;
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use coherence::content::TableDigester;
 use coherence::statement::TypedColumn;
 use serde_json::{Map, Value};
@@ -25,18 +26,22 @@ use crate::table::TableSource;
 use crate::text::{ColumnFormatter, ColumnParser, ColumnTyping};
 use crate::typings::Typings;
 
-/// Columns of JSON Lines as a certificate tells them.
+/// Columns of a text as a certificate tells them.
 #[derive(Debug, Clone)]
 pub struct Certified {
     /// What messages call the certificate.
-    by: String,
-    schema: SchemaRef,
-    /// How the values stand in JSON.
-    json: Vec<Typing>,
+    pub(super) by: String,
+    pub(super) schema: SchemaRef,
+    /// How the values stand in JSON; empty of delimited text.
+    pub(super) json: Vec<Typing>,
     /// How delimited text spells them.
-    fields: Vec<ColumnTyping>,
+    pub(super) fields: Vec<ColumnTyping>,
+    /// What stands between the fields, of delimited text.
+    pub(super) delimiter: Option<u8>,
+    /// Names of columns of which a person told the type or the order of day and month.
+    pub(super) given: Vec<String>,
     /// Where rows with exceptions stand, if files do not lie in the order of the rows that it was made of.
-    places: Option<Places>,
+    pub(super) places: Option<Places>,
 }
 
 impl Certified {
@@ -52,18 +57,11 @@ impl Certified {
         };
         // Values of JSON are held as they are, and not by keys or runs.
         let schema = plain(&schema, &json)?;
+        check_size(&schema)?;
         let types = schema.fields().iter().map(|field| field.data_type());
-        if types.clone().map(absent_bytes).fold(0, u64::saturating_add) > FIXED_BYTES_MAX {
-            return Err(Error::Limit {
-                place: Box::default(),
-                what: "the size of a row without values",
-                max: FIXED_BYTES_MAX,
-                hint: "these types are not believed".into(),
-            });
-        }
         let fields = fields.into_iter().zip(types).map(|(typing, ty)| spelling(typing, ty));
         let fields = fields.collect::<Result<_>>()?;
-        Ok(Certified { by, schema, json, fields, places: None })
+        Ok(Certified { by, schema, json, fields, delimiter: None, given: Vec::new(), places: None })
     }
 
     /// The same of files in partitions, among which rows with exceptions are told by these places.
@@ -80,12 +78,13 @@ impl Certified {
             None => all.behind(before),
         };
         let Typings::Both(fields, json) = own else { return self.clone() };
-        Certified { by: self.by.clone(), schema: self.schema.clone(), json, fields, places: None }
+        Certified { json, fields, places: None, ..self.clone() }
     }
 
     /// What is to be said where its types are taken.
     pub(super) fn note(&self) -> String {
-        format!("types and spellings are those of the certificate {}", self.by)
+        let but = if self.given.is_empty() { "" } else { ", but for columns that options tell of" };
+        format!("types and spellings are those of the certificate {}{but}", self.by)
     }
 
     /// What is to be said of columns whose key stands in no record of a table with rows.
@@ -102,9 +101,13 @@ impl Certified {
 
     /// A text under these types, and why each column has its own.
     pub(super) fn table(&self, text: Arc<TextFile>, found: Scan) -> (JsonTable, Vec<Why>) {
-        let why = Why::from(format!("type from the certificate {}", self.by));
-        let why = vec![why; self.schema.fields().len()];
+        let why = vec![self.why(); self.schema.fields().len()];
         (JsonTable::new(text, found, self.schema.clone(), self.json.clone()), why)
+    }
+
+    /// Why a column has its type.
+    pub(super) fn why(&self) -> Why {
+        Why::from(format!("type from the certificate {}", self.by))
     }
 
     /// How its columns stand in text of both kinds, with these typings of JSON.
@@ -117,6 +120,20 @@ impl Certified {
         let what = format!("the certificate {} does not describe this record", self.by);
         Error::unsupported(place, what, "find the types by the values with --no-certified-types")
     }
+}
+
+/// Fails where a row without values would be large.
+pub(super) fn check_size(schema: &Schema) -> Result<()> {
+    let sizes = schema.fields().iter().map(|field| absent_bytes(field.data_type()));
+    if sizes.fold(0, u64::saturating_add) <= FIXED_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        place: Box::default(),
+        what: "the size of a row without values",
+        max: FIXED_BYTES_MAX,
+        hint: "these types are not believed".into(),
+    })
 }
 
 /// The schema of what is read under this one and these typings.

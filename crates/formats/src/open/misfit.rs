@@ -17,7 +17,7 @@ impl Opened {
                 matches!(error, Error::Limit { .. } | Error::Unsupported { .. }) && !self.has_many();
             return if from_encoder { error.in_file(self.file.path()) } else { error };
         };
-        if let Some(certified) = self.certified() {
+        if let Some(certified) = self.certified().filter(|told| told.tells(column)) {
             return certified.misfit(*place).in_file(self.file.path());
         }
         let why = self.why().get(column);

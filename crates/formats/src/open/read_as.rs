@@ -28,10 +28,12 @@ pub(super) fn of(
     table: &Table,
 ) -> Map<String, Value> {
     let mut map = match table {
-        Table::Csv { table, .. } => {
+        Table::Csv { table, by, .. } => {
             let mut map = characters(table.text());
             layout(table.dialect(), &mut map);
-            typing(options, marks_found, &mut map);
+            if by.as_ref().is_none_or(|by| !by.tells_all()) {
+                typing(options, marks_found, &mut map);
+            }
             map
         }
         Table::Json { table, presence, .. } => {

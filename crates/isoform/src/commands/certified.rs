@@ -1,5 +1,5 @@
-//! Provides the types and spellings that the certificate beside JSON Lines, or beside a partitioned directory
-//! of such, tells of them, and the record of that in the certificate of what becomes of them.
+//! Provides the types and spellings that the certificate beside a text, or beside a partitioned directory of
+//! JSON Lines, tells of them, and the record of that in the certificate of what becomes of them.
 //!
 //! A certificate tells of the bytes that it is about, and of no others, and is followed if the key of this
 //! run signed it. What it tells is checked with every value all the same, and decides nothing about verdicts.
@@ -33,6 +33,9 @@ use crate::progress::Progress;
 
 /// Where certificates keep that the types of the source were told by its own certificate.
 pub const TYPES_FROM: &str = "typesFrom";
+
+/// Member of that: what stands between the fields of delimited text.
+const DELIMITER: &str = "delimiter";
 
 /// How many times the size of a certificate is needed to read it, with room for all else that is held.
 const CERTIFICATE_SHARE: u64 = 32;
@@ -100,8 +103,11 @@ pub fn followed_and_hashed(
     Ok((job, object))
 }
 
-/// What the certificate beside JSON Lines tells of them, if it can be read within this memory. Of other
-/// sources nothing is told, nor where other columns were asked for.
+/// What the certificate beside a text tells of it, if it can be read within this memory. Of other sources
+/// nothing is told, nor where other columns were asked for.
+///
+/// Delimited text is written by many programs, and edited: that a certificate beside it is about other bytes,
+/// or about bytes alone, is nothing to be said.
 ///
 /// # Errors
 /// A source that cannot be read; an interruption.
@@ -110,17 +116,19 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
     if !at.is_file() {
         return Ok(Told::default());
     }
-    let Some(file) = json_lines(source, options)? else { return Ok(Told::default()) };
+    let Some((file, text)) = text(source, options)? else { return Ok(Told::default()) };
     let of_file = |content: &Content| matches!(content, Content::Table(_));
-    let certificate = match own(&at, memory, of_file) {
+    let certificate = match own(&at, memory, text, of_file) {
         Ok(certificate) => certificate,
         Err(note) => return Ok(Told { note, ..Told::default() }),
     };
     progress.begin(Stage::Checking, 0, 0);
     let object = hash_object(&file, progress)?;
-    let told = match is_about(&certificate, &object) {
-        true => of_columns(&at, &certificate, &[]),
-        false => Told::nothing(&of_others(&at, &certificate, source)),
+    let told = match (is_about(&certificate, &object), text) {
+        (true, Text::JsonLines) => of_columns(&at, &certificate, &[]),
+        (true, Text::Delimited) => of_fields(&at, &certificate, options),
+        (false, Text::JsonLines) => Told::nothing(&of_others(&at, &certificate, source)),
+        (false, Text::Delimited) => Told::default(),
     };
     Ok(Told { hashed: Some(Hashed { file: Arc::new(file), digest: object }), ..told })
 }
@@ -133,11 +141,11 @@ fn beside_directory(job: &Job, progress: &Progress) -> Result<Told> {
     };
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let Some(at) = partitions::certificate_beside(dir) else { return Ok(Told::default()) };
-    if json_lines(&job.sources[0], &job.open)?.is_none() {
+    if !matches!(text(&job.sources[0], &job.open)?, Some((_, Text::JsonLines))) {
         return Ok(Told::default());
     }
     let of_directory = |content: &Content| matches!(content, Content::Partitioned(_));
-    let certificate = match own(&at, job.memory, of_directory) {
+    let certificate = match own(&at, job.memory, Text::JsonLines, of_directory) {
         Ok(certificate) => certificate,
         Err(note) => return Ok(Told { note, ..Told::default() }),
     };
@@ -151,24 +159,48 @@ fn beside_directory(job: &Job, progress: &Progress) -> Result<Told> {
     })
 }
 
-/// A source, if it is a file of JSON Lines of which a certificate may tell types.
-fn json_lines(source: &Path, options: &OpenOptions) -> Result<Option<ObjectFile>> {
-    if !is_plain_file(source) || options.presence || options.arrays.is_some() {
+/// A text of which a certificate may tell types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    JsonLines,
+    Delimited,
+}
+
+impl Text {
+    /// The text that this format is.
+    fn of(format: Format) -> Option<Self> {
+        match format {
+            Format::JsonLines => Some(Text::JsonLines),
+            Format::Csv | Format::Tsv => Some(Text::Delimited),
+            _ => None,
+        }
+    }
+}
+
+/// A source, if it is a file of text of which a certificate may tell types.
+fn text(source: &Path, options: &OpenOptions) -> Result<Option<(ObjectFile, Text)>> {
+    if !is_plain_file(source) || options.arrays.is_some() {
         return Ok(None);
     }
     let file = ObjectFile::open(source)?;
-    let is_json_lines = matches!(detect(&file, options.format), Ok((Format::JsonLines, _)));
-    Ok(is_json_lines.then_some(file))
+    let Ok((format, _)) = detect(&file, options.format) else { return Ok(None) };
+    let text = Text::of(format).filter(|text| *text == Text::Delimited || !options.presence);
+    Ok(text.map(|text| (file, text)))
 }
 
-/// The certificate at this place, if it is about such JSON Lines and the key of this run signed it; or what
-/// is to be said of it.
-fn own(at: &Path, memory: u64, such: fn(&Content) -> bool) -> Result<Certificate, Option<String>> {
+/// The certificate at this place, if it is about such a text and the key of this run signed it; or what is to
+/// be said of it.
+fn own(
+    at: &Path,
+    memory: u64,
+    text: Text,
+    such: fn(&Content) -> bool,
+) -> Result<Certificate, Option<String>> {
     let found = within(at, memory).and_then(|found| Ok((found, own_key_id()?)));
     let (certificate, own) = found.map_err(|failure| Some(found_by_values(&failure.brief())))?;
     let (shown, content) = (at.display(), &certificate.statement().predicate.content);
-    if !such(content) || !is_of_json_lines(&certificate) {
-        let of_bytes = matches!(content, Content::Bytes(_));
+    if !such(content) || written_as(&certificate).is_none_or(|(written, _)| written != text) {
+        let of_bytes = matches!(content, Content::Bytes(_)) && text == Text::JsonLines;
         return Err(of_bytes.then(|| found_by_values(&format!("{shown}: is about bytes alone"))));
     }
     let signer = certificate.key_id();
@@ -178,6 +210,24 @@ fn own(at: &Path, memory: u64, such: fn(&Content) -> bool) -> Result<Certificate
         ))));
     }
     Ok(certificate)
+}
+
+/// What the type map of a certificate tells of delimited text, unless options say something else.
+fn of_fields(at: &Path, certificate: &Certificate, options: &OpenOptions) -> Told {
+    let (name, columns) = (name_of(at), columns_besides(certificate, &[]));
+    let delimiter = written_as(certificate).map_or(b',', |(_, delimiter)| delimiter);
+    if !options.leave_to_certificate(delimiter) {
+        let what = format!("{}: tells types, and options of reading were given", at.display());
+        return Told::nothing(&what);
+    }
+    match Certified::delimited(name.clone(), &columns, delimiter) {
+        Ok(found) => {
+            let mut record = record(&name, certificate.key_id(), &columns);
+            record[DELIMITER] = json!(char::from(delimiter).to_string());
+            Told { columns: Some(Arc::new(found)), record: Some(record), ..Told::default() }
+        }
+        Err(error) => Told::nothing(&format!("{}: {error}", at.display())),
+    }
 }
 
 /// What the type map of a certificate tells of the files of a table, which do not hold these keys.
@@ -237,7 +287,7 @@ fn within(at: &Path, memory: u64) -> Result<Certificate> {
 /// The columns of sources whose own certificate told them, as that of the target at this place keeps them.
 ///
 /// # Errors
-/// A type map that is not one of JSON Lines.
+/// A type map that is not one of such a text.
 pub fn recorded(certificate: &Certificate, at: &Path) -> Result<Option<Arc<Certified>>> {
     let predicate = &certificate.statement().predicate;
     let parameters = &predicate.conversion.parameters;
@@ -245,14 +295,22 @@ pub fn recorded(certificate: &Certificate, at: &Path) -> Result<Option<Arc<Certi
         return Ok(None);
     }
     let columns = columns_besides(certificate, &partitions::recorded(parameters)?);
-    Ok(Some(Arc::new(Certified::new(name_of(at), &columns)?)))
+    let delimiter = parameters[TYPES_FROM].get(DELIMITER).and_then(Value::as_str);
+    let found = match delimiter.and_then(media::delimiter) {
+        Some(delimiter) => Certified::delimited(name_of(at), &columns, delimiter),
+        None => Certified::new(name_of(at), &columns),
+    };
+    Ok(Some(Arc::new(found?)))
 }
 
-/// Whether a certificate is about what lies in JSON Lines.
-fn is_of_json_lines(certificate: &Certificate) -> bool {
+/// Which text a certificate is about, and what stands between the fields of it.
+fn written_as(certificate: &Certificate) -> Option<(Text, u8)> {
     let conversion = &certificate.statement().predicate.conversion;
-    let to = media::recorded(&conversion.to, &conversion.parameters);
-    to.is_some_and(|to| to.codec == Codec::Table(Format::JsonLines))
+    let to = media::recorded(&conversion.to, &conversion.parameters)?;
+    match to.codec {
+        Codec::Table(format) => Some((Text::of(format)?, to.delimiter)),
+        _ => None,
+    }
 }
 
 fn name_of(at: &Path) -> String {
