@@ -438,4 +438,4 @@ def test_strings_of_json_lines_get_their_type_in_a_second_step(isoform, tmp_path
         assert "leave it away" in err and f"isoform convert '{lines}' 'in put.csv'" in err and "with --type" in err, err
     isoform("convert", lines, text).expect(0)
     isoform("convert", text, typed, *option).expect(0)
-    assert pq.read_schema(typed).types == [pa.timestamp("us", "UTC"), pa.float64(), pa.list_(pa.int64())]
+    assert pq.read_schema(typed).types == [pa.timestamp("us", "UTC"), pa.decimal128(18, 2), pa.list_(pa.int64())]
