@@ -64,22 +64,23 @@ def test_a_first_line_for_excel_names_the_delimiter(isoform, tmp_path, before, e
 
 def test_a_first_line_is_a_record_where_no_line_is_to_be_skipped(isoform, tmp_path):
     source, target, back = tmp_path / "a.csv", tmp_path / "a.parquet", tmp_path / "b.csv"
+    options = ["--skip-lines", "0", "--header", "no", "--delimiter", "="]
     source.write_text("sep=;\ndec=,\nenc=utf8\n")
-    isoform("convert", source, target, "--skip-lines", "0", "--header", "no").expect(0)
-    assert pyarrow.parquet.read_table(target)["column_1"].to_pylist() == ["sep=;", "dec=,", "enc=utf8"]
+    isoform("convert", source, target, *options).expect(0)
+    assert pyarrow.parquet.read_table(target).to_pydict() == {"column_1": ["sep", "dec", "enc"], "column_2": [";", ",", "utf8"]}
     told = parameters(target)
     # What was typed and what was in effect: by either, the source is read so again.
     assert told["skipLines"] == "0" and told["reading"][0]["skipLines"] == "0"
     assert f"{source}: decoded again, and equal to the target" in isoform("verify", target).expect(0).out
-    isoform("compare", source, target, "--skip-lines", "0", "--header", "no").expect(0)
+    isoform("compare", source, target, *options).expect(0)
     certificate = harness.certificate_of(target)
     said = harness.statement(certificate)
-    for typed in ("skipLines", "header"):
+    for typed in ("skipLines", "header", "delimiter"):
         del said["predicate"]["conversion"]["parameters"][typed]
     harness.sign(isoform, certificate, said)
     assert f"{source}: decoded again, and equal to the target" in isoform("verify", target).expect(0).out
     source.write_text("sep=;\na;b\n1;2\n")
-    isoform("inspect", source, "--skip-lines", "0", "--ragged").expect(7)
+    assert len(isoform("--json", "inspect", source, "--skip-lines", "0", "--delimiter", "tab").expect(0).json()["columns"]) == 1
     assert len(isoform("--json", "inspect", source).expect(0).json()["columns"]) == 2
     isoform("convert", target, back).expect(0)
     isoform("compare", target, back).expect(0)

@@ -113,9 +113,9 @@ last two ways:
   that points separate thousands: those with groups (`12.345,50`, `1.234.567`), and those with a comma that
   must be a decimal mark (`2,5`). A column of which every point stands so stays text, with a note; so does
   one with commas beside `12,345.50`, `1,234,567` or `2.5`; and of two columns `1.234` and `1,234` both do.
-  Where no semicolon delimits, a field with both marks shows it (`12.345,50 EUR` too), and others only in
-  columns of nothing but numbers, since lists (`1,2`) and versions look alike. All rows are asked, wherever
-  they are. Numbers with separators of thousands are text themselves.
+  In a column that has lists or versions (`1,2,3`, `1.2.3`) only numbers with both marks show it; these do
+  so with a unit too (`12.345,50 EUR`). All rows are asked, wherever they are. Numbers with separators of
+  thousands are text themselves.
 - **Times of day** have seconds in all fields of a column or in none (`10:00`). They count 24 hours, or twice
   twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
 - **Dates** have a year of four digits; one of two, whose century would be a guess, stays text. They are

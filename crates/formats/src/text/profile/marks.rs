@@ -4,7 +4,7 @@
 use super::explain::has_thousands;
 use super::{Profile, Resolved};
 use crate::text::number::split_sign;
-use crate::text::{DecimalMarks, Form, Mark, Mode, TypingOptions};
+use crate::text::{Form, Mark, Mode, TypingOptions};
 
 /// Bytes of the longest field in which a number is looked for among other things.
 const BESIDE_MAX: usize = 100;
@@ -35,15 +35,15 @@ pub(super) struct Marks {
     asked: bool,
     /// The uses of each mark, as [`Use::bit`] has them.
     seen: u8,
-    /// Whether some field is neither null nor a number.
-    mixed: bool,
+    /// Whether some field looks like a number and is none, such as a list or a version.
+    alike: bool,
 }
 
 impl Marks {
     /// Of no fields.
     pub(super) fn new(options: &TypingOptions) -> Self {
         let asked = !options.marks_told && options.mode != Mode::Text;
-        Marks { asked, seen: 0, mixed: false }
+        Marks { asked, seen: 0, alike: false }
     }
 
     /// Whether fields are of interest.
@@ -61,7 +61,8 @@ impl Marks {
         match uses(text) {
             Some(seen) => self.seen |= seen,
             None => {
-                self.mixed = true;
+                self.alike |= text.iter().all(|byte| byte.is_ascii_digit() || b"., +-".contains(byte))
+                    && text.iter().any(u8::is_ascii_digit);
                 let certain = |mark| Use::ThousandsBeforeMark.bit(mark);
                 let certain = certain(Mark::Point) | certain(Mark::Comma);
                 self.seen |= uses(number_in(text)).unwrap_or(0) & certain;
@@ -72,19 +73,18 @@ impl Marks {
     /// Adds what was seen in other rows.
     pub(super) fn merge(&mut self, other: &Marks) {
         self.seen |= other.seen;
-        self.mixed |= other.mixed;
+        self.alike |= other.alike;
     }
 
     fn has(&self, used: Use, mark: Mark) -> bool {
         self.seen & used.bit(mark) != 0
     }
 
-    /// Whether these fields show that the mark separates thousands. Where either may be the decimal mark
-    /// every number shows it; elsewhere those in a column of other things, such as the list `1,2`, do not.
-    fn show_thousands(&self, mark: Mark, marks: DecimalMarks) -> bool {
-        let counts = marks == DecimalMarks::Either || !self.mixed;
-        self.has(Use::ThousandsBeforeMark, mark)
-            || (counts && (self.has(Use::Thousands, mark) || self.has(Use::Decimal, mark.other())))
+    /// Whether these fields show that the mark separates thousands. Beside lists and versions, those that
+    /// look like numbers may be such too: then only numbers with both marks show it.
+    fn show_thousands(&self, mark: Mark) -> bool {
+        let alone = self.has(Use::Thousands, mark) || self.has(Use::Decimal, mark.other());
+        self.has(Use::ThousandsBeforeMark, mark) || (alone && !self.alike)
     }
 }
 
@@ -143,11 +143,10 @@ impl Thousands {
     pub(crate) fn of(profiles: &[Profile], found: &[Resolved]) -> Self {
         let shown = |mark: Mark| {
             profiles.iter().zip(found).any(|(profile, found)| {
-                let marks = profile.rules.options.decimal_marks;
                 // Two columns cannot have different decimal marks and both be right.
                 let other = mark_of(found).filter(|found| *found == mark.other());
                 other.is_some_and(|other| profile.marks.has(Use::Grouping, other))
-                    || profile.marks.show_thousands(mark, marks)
+                    || profile.marks.show_thousands(mark)
             })
         };
         Thousands { point: shown(Mark::Point), comma: shown(Mark::Comma) }
@@ -211,7 +210,7 @@ impl Profile {
 mod tests {
     use super::*;
     use crate::open::resolve;
-    use crate::text::RawField;
+    use crate::text::{DecimalMarks, RawField};
 
     /// Profiles of columns, of rows with bars between their fields.
     fn profiled(options: &TypingOptions, rows: &[&str]) -> Vec<Profile> {
@@ -252,6 +251,7 @@ mod tests {
             (&point, &["1.234|1.234.567", "2.345|3"], "Point text"),
             (&either, &["1.000|01,5"], "Point text"),
             (&either, &["1.234|2,5", "2.345|k. A."], "Point text"),
+            (&point, &["1.234|2,5", "2.345|k. A."], "Point text"),
             (&either, &["1.234|2,5"], "Point number"),
             (&either, &["1,234|2.5"], "Comma number"),
             (&either, &["1.234|1,234"], "Point Comma"),
@@ -269,6 +269,8 @@ mod tests {
             (&point, &["1.234|1,234", "2.345|x"], "number text"),
             (&point, &["1.234|1,234,567.8", "2.345|5,000"], "number text"),
             (&point, &["1.234|48.137,11.575", "2.345|52.52,13.405"], "number text"),
+            (&point, &["1.234|1,2", "2.345|1, 2"], "number text"),
+            (&either, &["1,234|2.5", "2,345|3.1.4"], "number text"),
             (&either, &["1.234|1.2.3", "2.345|31.12.2024"], "number text"),
             (&either, &["1.234|10.000.000.1"], "number text"),
             (&either, &["1.234|12.345"], "number number"),
