@@ -86,8 +86,8 @@ pub fn of_options(
     told(&missed, budget, parameters, Some(peak))
 }
 
-/// What is said of a target that is written without loss since nothing smaller that was tried keeps the budget:
-/// what came closest, and the bytes of source and target.
+/// What is said of a target that is written without loss since nothing smaller that was tried keeps the
+/// budget: what came closest, and the bytes of source and target.
 pub fn without_loss(closest: &str, (source, target): (u64, u64)) -> String {
     let larger = if target > source { "; the target is larger than the source" } else { "" };
     format!("without loss, as nothing smaller that was tried keeps the budget: {closest}{larger}")

@@ -176,7 +176,7 @@ impl Search<'_> {
         }
     }
 
-    /// Which quality came closest, where the best is without loss and would be smaller if one kept the budget.
+    /// Which quality came closest, where the best is without loss and larger than what that one makes.
     fn unmet(&self) -> Option<String> {
         let best = self.best.as_ref().filter(|best| best.settings.lossless && !self.kept)?;
         let (_, closest, _) = self.closest.as_ref().filter(|(.., bytes)| *bytes < best.bytes.len())?;

@@ -331,7 +331,8 @@ fn open(job: &SignalJob, progress: &Progress) -> Result<(Opened, Making)> {
     let seconds = seconds.filter(|_| stored.iter().all(|stored| stored.approximate));
     #[rustfmt::skip]
     let opened = Opened {
-        file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, unmet, dropped, told,
+        file, arrays, led, stored, allocated, budget, seconds, within, rules, workers, notes, unmet, dropped,
+        told,
         #[cfg(test)]
         lie: job.lie,
     };
