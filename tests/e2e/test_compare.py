@@ -362,5 +362,5 @@ def test_what_is_more_than_bytes_on_one_side_is_not_compared_as_bytes_unasked(is
         assert told.splitlines()[1] == "  compared as bytes, without what wraps them"
     assert isoform("compare", plain, table, "--from", "bytes", "--json").expect(4).json()["model"] == "bytes"
     # What is wrapped is bytes, whatever is in it.
-    isoform("convert", table, tmp_path / "t.parquet.zst").expect(0)
-    assert isoform("compare", table, tmp_path / "t.parquet.zst", "--json").expect(0).json()["model"] == "bytes"
+    isoform("convert", image, tmp_path / "p.png.zst").expect(0)
+    assert isoform("compare", image, tmp_path / "p.png.zst", "--json").expect(0).json()["model"] == "bytes"

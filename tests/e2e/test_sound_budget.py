@@ -226,7 +226,7 @@ def test_a_sound_that_no_fewer_bits_keep_says_why_it_is_without_loss(isoform, tm
     [note] = [note for note in run["notes"] if note.startswith("without loss, as nothing smaller that was tried keeps the budget: ")]
     assert re.search(r"as i16 the sound.* is at SNR \d+\.\d+ dB where at least 130 dB is asked for", note), note
     assert run["verdict"] == "EXACT" and "larger" not in note
-    made.unlink()
+    harness.remove(made)
     assert note in isoform("--json", "plan", source, made, "--within", "snr=130").expect(0).json()["notes"]
     fewer = isoform("--json", "convert", source, made, "--within", "snr=50").expect(0).json()
     assert fewer["verdict"] == "BOUNDED" and not any("without loss" in note for note in fewer["notes"])
