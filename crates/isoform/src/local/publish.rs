@@ -124,8 +124,8 @@ impl Drop for PlacedCertificate {
     }
 }
 
-/// Gives the certificate of a target its name, whole or not at all. What it replaces is a certificate, and the
-/// one that was looked at where only that may be replaced; anything, where anything may be.
+/// Gives the certificate of a target its name, whole or not at all. What it replaces is a certificate, and
+/// the one that was looked at where only that may be replaced; anything, where anything may be.
 pub(super) fn place_certificate(
     target: &Path,
     replace: impl Into<Replace>,

@@ -1,5 +1,5 @@
-//! Provides how the sources of a target are read again, as its certificate tells it, and what is told where they
-//! cannot be.
+//! Provides how the sources of a target are read again, as its certificate tells it, and what is told where
+//! they cannot be.
 
 use std::path::{Path, PathBuf};
 
