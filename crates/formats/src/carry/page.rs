@@ -74,7 +74,8 @@ and comes back on reading.
 
 Both are found by the first 256 KiB, or by more where these hold fewer than ten records: up to 16 MiB, or up
 to the end of the first record, which has at most 64 MiB. `--delimiter` and `--header` overrule what is found,
-and a note says what was found, and why.
+and a note says what was found, and why. Where that is plain (the delimiter of the
+ending and no other, names above a column of values), only `-v`, `plan`, `inspect` and `--json` say it.
 
 - The **delimiter** is the one of comma, tab, semicolon and bar under which each of these records has the same
   number of fields.
@@ -129,7 +130,8 @@ last two ways:
   (`2024.1.5`).
 - **The order of day and month** before the year is told by a field that fits only one, or by `--dates`, or
   by a file of types that `inspect --json` printed: the columns in it keep the order that they had. A field
-  with the other order does not fit then. Without any of these a column that fits both stays text.
+  with the other order does not fit then. Without any of these a column that fits both stays
+  text, and a note says so.
 - **Patterns that are given.** `--type 'when=timestamp:%d.%m.%Y %H:%M'` gives a column of delimited text the
   type `timestamp`, behind the colon with a pattern in terms of `strftime`; `date` and `time` take one too,
   and a file of types does (`when = 'date:%d/%b/%y'`). The directives: `%Y` `%y` `%m` `%-m` `%b` `%^b` `%B`
@@ -145,6 +147,10 @@ last two ways:
   version). In JSON the value says it, and they may stand anywhere; so `1.0` and `2` are a float64 column,
   whichever comes first. What a double does not hold is no exception, and neither are leading zeros, plus
   signs and numbers in JSON arrays.
+- **Text by few fields.** A note names columns of delimited text that are text although at least 20 rows before
+  the first field that speaks against it have another type, and those where an option decides: both orders of
+  day and month, years of two digits, a decimal comma, a second spelling of null. It names the record and the
+  option; `inspect --why` does it for any column.
 - **Values of several kinds** in a column of JSON Lines, such as strings in some records and numbers in
   others, are kept as JSON text: a string then has its quotes in it. So are objects of more than 4,096 keys
   and numbers beyond every type. A note names such columns, and `inspect --why` the records.
