@@ -147,7 +147,7 @@ last two ways:
   version). In JSON the value says it, and they may stand anywhere; so `1.0` and `2` are a float64 column,
   whichever comes first. What a double does not hold is no exception, and neither are leading zeros, plus
   signs and numbers in JSON arrays.
-- **Text by few fields.** A note names columns of delimited text that are text although at least 20 rows before
+- **Text by few fields.** A note names columns of delimited text that are text although 20 rows before
   the first field that speaks against it have another type, and those where an option decides: both orders of
   day and month, years of two digits, a decimal comma, a second spelling of null. It names the record and the
   option; `inspect --why` does it for any column.
