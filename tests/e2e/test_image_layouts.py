@@ -300,7 +300,8 @@ def test_an_array_gets_no_axes_on_its_way_over_images(isoform, tmp_path, via):
         assert "it holds gray as rgb, and arrays tell the one from the other" in told
         assert not (tmp_path / "y.npy").exists()
     isoform("convert", tmp_path / "x.npy", tmp_path / "y.npy", "--via", "png").expect(0)
-    assert np.load(tmp_path / "y.npy").shape == (9, 8)
+    assert np.load(tmp_path / "y.npy").shape == (9, 8, 1)
+    isoform("verify", tmp_path / "y.npy").expect(0)
     isoform("convert", tmp_path / "x.png", tmp_path / "y.png", "--via", "qoi").expect(0)
 
 

@@ -121,7 +121,7 @@ impl BytesJob {
 pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let started = (SystemTime::now(), Instant::now());
     refuse_own_source(&job.source, &job.target)?;
-    let (mut staging, journal_path) = journal::begin(&job.target, job.replace, job.goes_on())?;
+    let (mut staging, journal_path) = journal::begin(&job.target, job.replace, job.resume)?;
     seal::refuse_other_sources(&job.target, job.replace.is_any(), from_ref(&job.source), Some(progress))?;
     let opened = open(job, progress)?;
     let size = opened.file.len();
@@ -191,11 +191,15 @@ fn encode(
     progress: &Progress,
 ) -> Result<(work::Parts, Journal)> {
     let identity = identity(job, opened.from);
-    let done = match Journal::read(journal_path)?.filter(|_| job.goes_on()) {
+    let done = match Journal::read(journal_path)?.filter(|_| job.resume) {
         None => Vec::new(),
+        Some((found, _)) if found == identity && !job.goes_on() => Vec::new(),
         Some((found, entries)) if found == identity => staging.still_there(0, entries)?,
         Some(_) => return Err(changed(&job.target)),
     };
+    if !job.goes_on() {
+        staging.keep(false);
+    }
     let mut journal = Journal::begin(journal_path, &identity, &done)?;
     journal.keep(job.goes_on());
     let work = Work { job, file: opened.file.clone(), from: opened.from, workers: opened.workers, progress };

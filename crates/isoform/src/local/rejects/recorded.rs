@@ -44,6 +44,11 @@ pub struct Recorded {
     digest: DigestSet,
 }
 
+/// Whether this is a name alone, and leads nowhere else.
+fn is_name(text: &str) -> bool {
+    Path::new(text).file_name().is_some_and(|plain| plain == text)
+}
+
 /// The directory of the target, from there.
 const BESIDE: &str = ".";
 
@@ -65,12 +70,11 @@ impl Recorded {
         let record = parameters.get(KEY)?;
         let digest = DigestSet::deserialize(record.get("digest")?).ok()?;
         let name = record.get("name")?.as_str()?;
-        let is_name = Path::new(name).file_name().is_some_and(|plain| plain == name);
         let directory = match record.get("directory") {
             None => None,
             Some(way) => Some(PathBuf::from(way.as_str()?)).filter(|way| way.is_relative()),
         };
-        is_name.then(|| Recorded { name: name.to_owned(), directory, digest })
+        is_name(name).then(|| Recorded { name: name.to_owned(), directory, digest })
     }
 
     /// The record in a certificate.
@@ -209,7 +213,9 @@ pub fn checked(target: &Path, at: &Path, certificate: &Certificate) -> Result<Op
         None | Some(Value::Bool(_)) => Ok(None),
         Some(record) => {
             let recorded = Recorded::of_certificate(certificate).ok_or_else(|| {
-                let error = Malformed::Unexpected { field: KEY, found: record.to_string() };
+                let name = record.get("name").filter(|name| !name.as_str().is_some_and(is_name));
+                let found = name.unwrap_or(record).to_string();
+                let error = Malformed::Unexpected { field: KEY, found };
                 Failure::Certificate { path: at.to_owned(), error: error.into() }
             })?;
             recorded.checked_of(target).map(Some)
