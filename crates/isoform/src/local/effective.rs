@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use coherence::dsse::shown;
 use coherence::statement::{Content, Predicate};
 use formats::image::Declared;
+use formats::media::catalog;
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Failure, Result};
@@ -69,6 +70,15 @@ pub fn of_sources(parameters: &Map<String, Value>) -> Vec<Map<String, Value>> {
 /// What follows from the words for null and the marks that a version knows, as well as from the sources.
 const OF_A_VERSION: [&str; 2] = ["nullTokens", "decimalMarks"];
 
+/// The name of the type of a source among what tells how it was read.
+const FROM: &str = "from";
+
+/// Whether both name types, and of different codecs: a definition may have named one otherwise.
+fn are_other_codecs(told: &Value, found: &Value) -> bool {
+    let codec = |name: &Value| catalog().named(name.as_str()?).map(|media| media.codec);
+    codec(told).zip(codec(found)).is_some_and(|(told, found)| told != found)
+}
+
 /// Fails where a certificate tells that sources were read otherwise than they are read now. What it does not
 /// tell is passed over, and so is what is not known here.
 pub fn check_reading(
@@ -93,6 +103,9 @@ pub fn check_reading(
         let mut told = told.filter(|(key, _)| ours || !OF_A_VERSION.contains(&key.as_str()));
         let differing = told.find_map(|(key, told)| {
             let found = found.get(key).filter(|found| *found != told)?;
+            if key == FROM && !are_other_codecs(told, found) {
+                return None;
+            }
             Some((key, shown(&told.to_string()), shown(&found.to_string())))
         });
         if let Some((key, told, found)) = differing {
