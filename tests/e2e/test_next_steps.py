@@ -372,7 +372,7 @@ def test_sources_of_one_target_that_were_changed(isoform, tmp_path):
     (tmp_path / "old" / "b.csv").write_text("a,b\n2,1\n")
     (tmp_path / "b.csv").write_text("a,b\n3,1\n")
     (tmp_path / "old" / "a.csv").write_text("a,b\n1,1\n")
-    for name, part in [("ab.parquet", "its own bytes and its signature are"), ("parts", "parts: its signature is")]:
+    for name, part in [("ab.parquet", "its own bytes and its signature are"), ("parts", "parts: its files and its signature are")]:
         told = isoform("verify", name, cwd=tmp_path).expect(4).err
         assert f"{part} as certified, but" in told and "b.csv is not the source" in told and "--source DIR" in told, told
         isoform("verify", name, "--source", "old", cwd=tmp_path).expect(0)

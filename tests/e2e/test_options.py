@@ -187,7 +187,7 @@ def test_the_comma_of_decimals_is_told_and_can_be_refused(isoform, tmp_path):
     ]:
         found = isoform("convert", source, target, *options, "--json", "--force").expect(0).json()
         assert kinds(found) == types
-        assert ['"price"' in note for note in found["notes"] if "decimal mark" in note] == ([True] if said else [])
+        assert ['"price"' in note for note in found["notes"] if "is the decimal mark of" in note] == ([True] if said else [])
         isoform("verify", target, "--source", source).expect(0)
 
 
