@@ -395,7 +395,8 @@ def as_planned(isoform, tmp_path, *command):
     estimate = plan["estimate"]
     assert memory <= estimate["memoryBytes"] <= 512 << 20, (memory, estimate)
     assert estimate["seconds"] > 0
-    told = isoform("plan", *command).expect(0).out
+    # The target exists now.
+    told = isoform("plan", *command).expect(7).out
     assert "size of the target: " in told and "time: about " in told and estimate["restsOn"] in told
     return plan, command[1].stat().st_size
 
