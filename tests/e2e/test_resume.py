@@ -178,8 +178,6 @@ def test_a_target_in_one_member_keeps_nothing_to_go_on_from(isoform, tmp_path, t
         (types / "one.toml").write_text(f'[type]\nname = "{framing}"\n[transport]\nframing = "one"\n')
         command += ["--media-types", types]
     part = tmp_path / f".{target.name}.isoform-part"
-    # What an earlier version left goes too.
-    (tmp_path / f".{target.name}.isoform-journal").write_text("isoform-journal/v3 bytes of another conversion\n")
     process = subprocess.Popen(isoform.command(*command), env=isoform.environment, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True)
     assert harness.until(lambda: part.exists() and part.stat().st_size and harness.handled(process, signal.SIGINT), process)
