@@ -115,6 +115,14 @@ def killed_when(condition, start, again=lambda: None, turns=20):
     raise AssertionError(f"{turns} runs ended before they could be killed")
 
 
+def count_in(directory):
+    """The number of files in a directory that a run makes, and removes at its end."""
+    try:
+        return len(list(directory.iterdir()))
+    except FileNotFoundError:
+        return 0
+
+
 def preloaded(folder, text):
     """The environment of a program in which these functions, in C, stand before those of the system."""
     (folder / "own.c").write_text(text)

@@ -104,7 +104,7 @@ def test_a_killed_run_goes_on(isoform, tmp_path, to):
     isoform("convert", source, tmp_path / "whole", *options).expect(0)
     finished = tmp_path / ".out.isoform-part" / "finished"
     command = ("convert", source, target, *options, "--resume")
-    harness.killed_when(lambda: finished.is_dir() and len(list(finished.iterdir())) >= 20,
+    harness.killed_when(lambda: harness.count_in(finished) >= 20,
                         lambda: isoform.start(*command), lambda: shutil.rmtree(target))
     done = isoform(*command, "--json").expect(0).json()
     assert done["verdict"] == "EXACT" and done["parts"]["total"] == 97 and done["parts"]["reused"] >= 10, done["parts"]

@@ -217,7 +217,7 @@ def test_a_partitioned_target_goes_on(isoform, tables, tmp_path_factory, tmp_pat
     target, finished = tmp_path / "out", tmp_path / ".out.isoform-part" / "finished"
 
     def of_these(count):
-        return lambda: finished.is_dir() and len(list(finished.iterdir())) >= count
+        return lambda: harness.count_in(finished) >= count
 
     # A run that was given no --resume leaves what it finished where it is killed; one after another goes on.
     for count, more in [(300, ()), (800, ("--resume",))]:
@@ -250,7 +250,7 @@ def test_a_partitioned_target_goes_on(isoform, tables, tmp_path_factory, tmp_pat
 def test_a_partitioned_target_begins_anew_without_being_asked_to_go_on(isoform, tables, tmp_path):
     target, part = tmp_path / "out", tmp_path / ".out.isoform-part"
     command = ("convert", tables / "one.csv", target, "--to", "csv", "--partition-by", "word")
-    some = lambda: (part / "finished").is_dir() and len(list((part / "finished").iterdir())) >= 100
+    some = lambda: harness.count_in(part / "finished") >= 100
     harness.killed_when(some, lambda: isoform.start(*command), lambda: shutil.rmtree(target))
     process = isoform.start(*command, "--resume")
     assert harness.until(lambda: some() and harness.handled(process, signal.SIGINT), process)
