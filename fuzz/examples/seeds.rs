@@ -38,7 +38,7 @@ type Done = Result<(), Box<dyn Error>>;
 const FILE_BYTES_MAX: usize = 32 << 10;
 
 /// Columns of text, a field on each line.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "1\n-2\n\n30",
     "007\n010",
     "1.50\n-0.25\n12.00",
@@ -47,6 +47,7 @@ const COLUMNS: [&str; 9] = [
     "true\nFALSE\n\"\"",
     "2024-02-29\n1999-12-31",
     "31/12/1999 23:59\n01/02/2003 04:05",
+    "N/A\n\n31/12/1999\n\n32/13/2003",
     "2024-02-29T23:59:59.125Z\n2024-02-29T23:59:59.125+02:00",
 ];
 

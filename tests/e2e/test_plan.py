@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+import safetensors.numpy
 import soundfile
 from PIL import Image
 
@@ -313,6 +314,30 @@ def test_a_plan_ends_with_the_exit_code_of_the_conversion(isoform, sales, conver
         told = isoform(*plan).expect(code).out
         assert ("would refuse" in told or "1 refused" in told) == (code != 0), told
     isoform("convert", *words).expect(code)
+
+
+@pytest.mark.parametrize("name", ["p.png", "s.wav", "f.npy", "m.safetensors", "a.csv"])
+def test_that_source_and_target_are_one_file_is_foretold(isoform, tmp_path, name):
+    source, link = tmp_path / name, tmp_path / f"link-{name}"
+    if name.endswith("png"):
+        Image.new("L", (4, 4)).save(source)
+    elif name.endswith("wav"):
+        soundfile.write(source, np.zeros(100), 8000)
+    elif name.endswith("npy"):
+        np.save(source, np.zeros(4, "f4"))
+    elif name.endswith("safetensors"):
+        safetensors.numpy.save_file({"a": np.zeros(4, "f4")}, source)
+    else:
+        source.write_text("a\n1\n")
+    before = harness.sha256(source)
+    os.link(source, link)
+    options = ["--to", "gzip"] if name == "a.csv" else []
+    for target in (source, link):
+        for force in ([], ["--force"]):
+            told = isoform("plan", source, target, *options, *force, "--json").expect(2).json()["refusals"]
+            assert "the same file" in told[0], told
+            assert "the same file" in isoform("convert", source, target, *options, *force).expect(2).err
+    assert harness.sha256(source) == before
 
 
 def test_what_refuses_bytes_is_foretold(isoform, tmp_path):

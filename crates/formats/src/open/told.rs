@@ -12,7 +12,7 @@ use super::certified::check_size;
 use super::{Certified, Found, OpenOptions, TypingRules, Why, resolve};
 use crate::cells::logical_schema;
 use crate::convert;
-use crate::csv::{CsvOptions, HeaderName, Ragged};
+use crate::csv::{CsvOptions, HeaderName};
 use crate::error::{Error, Place, Result};
 use crate::normal;
 use crate::spool::{Encoding, EncodingChoice};
@@ -92,13 +92,13 @@ impl OpenOptions {
     /// Whether what a person said of how delimited text is read is about single columns at most, or what
     /// holds anyway of text that was written with this byte between its fields.
     pub fn leave_to_certificate(&self, delimiter: u8) -> bool {
-        let CsvOptions { delimiter: said, quote, escape, comment, skip_lines, header, ragged } = &self.csv;
+        // Text that was written has no short records, so what is done with such does not matter.
+        let CsvOptions { delimiter: said, quote, escape, comment, skip_lines, header, ragged: _ } = &self.csv;
         let layout = said.is_none_or(|said| said == delimiter)
             && quote.is_none_or(|quote| quote == Some(b'"'))
             && (escape, comment) == (&None, &None)
             && skip_lines.is_none_or(|lines| lines == 0)
-            && *header != Some(false)
-            && *ragged == Ragged::Refuse;
+            && *header != Some(false);
         let all = &self.typing.all;
         let typing = all.mode == Mode::Reversible
             && all.null_tokens.is_empty()

@@ -24,6 +24,7 @@ use crate::local::estimate::{Basis, Estimate, SIZE_FACTOR};
 use crate::local::image::ImageJob;
 use crate::local::keys;
 use crate::local::seal::{accepted, refuse_other_sources};
+use crate::local::staging::refuse_existing;
 use crate::local::standard::is_standard;
 use crate::local::{Job, Plan};
 use crate::progress::Progress;
@@ -44,12 +45,15 @@ pub fn run(args: &Convert, output: &Output) -> Result<u8> {
         refuse_stream(args)?;
         Kind::of(args, &sources, &target)?
     };
-    match kind {
+    let planned = match kind {
         Kind::Bytes(job) => bytes::plan(&job, output),
         Kind::Image(job) => image::plan(&job, output),
         Kind::Signal(job) => signal::plan(&job, output),
         Kind::Table(job) => table_plan(*job, args, output),
-    }
+    };
+    // Before a conversion reads its source, it looks at the place of its target.
+    let taken = || if is_standard(&target) { Ok(()) } else { refuse_existing(&target, args.force) };
+    planned.map_err(|failure| taken().err().unwrap_or(failure))
 }
 
 /// Shows what would be done with a table.

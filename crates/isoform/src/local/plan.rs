@@ -18,7 +18,7 @@ use super::estimate::{Estimate, Parts, Subject, estimate};
 use super::folder::refuse_blocked;
 use super::job::{fitting, hold_pieces, misfit, preconditions, without_advice};
 use super::keys;
-use super::seal::{accepted, refuse_foreign_certificate, refuse_other_sources};
+use super::seal::{accepted, refuse_foreign_certificate, refuse_other_sources, refuse_own_source};
 use super::staging::{
     directory_of, refuse_existing, refuse_missing_directory, refuse_no_directory, refuse_taken, refuse_unfit,
 };
@@ -209,6 +209,7 @@ pub fn refusals_of_file(
 ) -> Vec<Refusal> {
     let mut found = Vec::new();
     if !is_standard(target) {
+        found.extend(refused([refuse_own_source(source, target)]));
         let directory = refuse_missing_directory(directory_of(target), "the target");
         found.extend(refused_place(target, force, from_ref(source), refuse_unfit_file(target), directory));
     }

@@ -1,6 +1,6 @@
 //! Provides the way in which what is finished is published: a certificate with its target.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::seal::refuse_foreign;
 use super::staging::{
     FORMER_ENDING, NEW_ENDING, beside, certificate_path, directory_of, refuse_existing, refuse_unfit,
 };
-use super::temporary::{create_locked, is_at, permit_as, refuse_taken_away, remove_own};
+use super::temporary::{create_locked, held, is_at, permit_as, refuse_taken_away, remove_own};
 use crate::failure::{Failure, Result};
 
 /// Gives a certificate and its finished target their names, which are on the disk in this order too; the
@@ -44,16 +44,38 @@ pub(super) fn publish_pair(
 /// lost: it gets its name back.
 fn name_target(means: Means, path: &Path, target: &Path, replace: Replace) -> Result<()> {
     let failed = |error: std::io::Error| Failure::io(target, error);
-    let is_one = matches!(replace, Replace::Only { .. });
-    if !is_one || !means.exchange(path, target).map_err(failed)? {
+    if !matches!(replace, Replace::Only { .. }) {
         return means.give_name(path, target, replace.is_any());
+    }
+    // Under the name of a temporary it would be one to any other run.
+    let former = locked(target)?;
+    if !means.exchange(path, target).map_err(failed)? {
+        return means.give_name(path, target, true);
     }
     if let Err(changed) = replace.check_target(target, path) {
         return means.exchange(path, target).map_err(failed).and(Err(changed));
     }
     // The next run removes it where that fails.
-    let _ = std::fs::remove_file(path);
+    if let Some(former) = former {
+        remove_own(&former, path);
+    }
     Ok(())
+}
+
+/// Opens and locks what has the name of a target; `None` where it cannot be read, which no other run can do then
+/// either.
+///
+/// # Errors
+/// Another run holds it.
+fn locked(target: &Path) -> Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(former) = open(target, flags, Mode::empty()) else { return Ok(None) };
+    let former = File::from(former);
+    match former.try_lock() {
+        Ok(()) => Ok(Some(former)),
+        Err(TryLockError::WouldBlock) => Err(held(target)),
+        Err(TryLockError::Error(error)) => Err(Failure::io(target, error)),
+    }
 }
 
 /// Makes the certificate visible that lies beside a directory whose files have been published, each by
@@ -210,6 +232,7 @@ pub(super) fn sync_directory(target: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::temporary::open_locked;
     use super::*;
 
     /// The name that a target's certificate has while it is made.
@@ -445,6 +468,43 @@ mod tests {
         std::fs::rename(dir.path().join("theirs"), &certificate).unwrap();
         drop(placed);
         assert_eq!((read(), names()), ("theirs".into(), 1));
+    }
+
+    #[test]
+    fn no_run_takes_what_is_replaced_for_its_own_temporary() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join(".out.part"), dir.path().join("out"));
+        let begin = || {
+            std::fs::write(&target, "former").unwrap();
+            let mut file = create_locked(&path, &target).unwrap();
+            file.write_all(b"new").unwrap();
+            (file, Replace::only(&target).unwrap())
+        };
+        // What somebody holds is not replaced.
+        let (made, replace) = begin();
+        let writer = File::open(&target).unwrap();
+        writer.lock().unwrap();
+        let refused = name_target(Means::ALL, &path, &target, replace);
+        assert!(matches!(refused, Err(Failure::Temporary(_))), "{refused:?}");
+        assert_eq!((read(&path), read(&target)), ("new".into(), "former".into()));
+        drop((made, writer));
+        // Another run that waits for the temporary gets one of its own, which nobody takes from it.
+        for _ in 0..100 {
+            let (_made, replace) = begin();
+            let theirs = std::thread::scope(|scope| {
+                let other = scope.spawn(|| {
+                    loop {
+                        if let Ok(theirs) = open_locked(&path, &target, "the target") {
+                            return theirs;
+                        }
+                    }
+                });
+                name_target(Means::ALL, &path, &target, replace).unwrap();
+                other.join().unwrap()
+            });
+            assert_eq!(read(&target), "new");
+            assert!(is_at(&theirs, &path) && theirs.metadata().unwrap().len() == 0);
+        }
     }
 
     #[test]

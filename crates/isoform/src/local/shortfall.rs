@@ -11,8 +11,9 @@ use crate::report::shortened;
 /// Decimals of a number that was measured, before zeros at their end are left out.
 const DECIMALS: Range<usize> = 2..16;
 
-/// Decimals of a number that a person typed, and the share of it that computing with it may have added.
-const TYPED_DECIMALS: Range<usize> = 0..7;
+/// Decimals of a number that a person typed, where it is below one and where it is not, and the share of it that
+/// computing with it may have added.
+const TYPED_DECIMALS: [Range<usize>; 2] = [0..11, 0..7];
 const ROUNDING: f64 = 1e-12;
 
 /// Numbers below this are told with an exponent.
@@ -110,7 +111,9 @@ fn apart(found: f64, allowed: f64) -> (String, String) {
         let told = rounded(number, DECIMALS, (found - allowed).abs() / 10.0);
         shortened(&told.unwrap_or_else(|| number.to_string()))
     };
-    let typed = rounded(allowed, TYPED_DECIMALS, allowed.abs() * ROUNDING);
+    let [below_one, other] = TYPED_DECIMALS;
+    let typed = if allowed.abs() < 1.0 { below_one } else { other };
+    let typed = rounded(allowed, typed, allowed.abs() * ROUNDING);
     (clearly(found), typed.unwrap_or_else(|| clearly(allowed)))
 }
 
@@ -134,6 +137,9 @@ mod tests {
         assert_eq!(told, "distance 2.63 where 2.5 is allowed");
         let told = words(Bound::Rate(0.1), (200.0, 100.0), &[("within", "snr=20")]);
         assert_eq!(told, "SNR 13.98 dB where at least 20 dB is asked for");
+        // One that is nearly one is not told as one.
+        let told = words(Bound::Rate(1e-10), (2e6, 1.0), &[("within", "coherence=0.9999999999")]);
+        assert_eq!(told, "coherence 0.9998 where at least 0.9999999999 is asked for");
         let floor = [("within", "snr=20"), ("partFloor", "coherence=0.95")];
         let told = words(Bound::Rate(0.05), (200.0, 100.0), &floor);
         assert_eq!(told, "coherence 0.9 where at least 0.95 is asked for");

@@ -19,7 +19,7 @@ use super::replace::Replace;
 use super::seal::refuse_foreign_certificate;
 use super::standard::leads_into_system;
 use super::temporary::{
-    create_locked, is_empty, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
+    create_locked, is_at, is_empty, open_alone, permit_as, refuse_in_the_way, refuse_taken_away, remove_own,
 };
 use crate::failure::{Failure, Result, into_system};
 
@@ -396,14 +396,16 @@ impl Drop for Staging {
             // is removed nobody waits until it is on the disk.
             let _ = self.taken();
         }
-        // Nor does one go on from a journal of bytes that are lost.
-        if self.lost
+        // From nothing no later run goes on, nor from a journal of bytes that are lost.
+        let is_nothing = self.lost || is_empty(&self.file);
+        if (self.keep || self.lost)
+            && is_nothing
+            && is_at(&self.file, &self.path)
             && let Ok(journal) = beside(&self.target, JOURNAL_ENDING)
         {
             let _ = std::fs::remove_file(journal);
         }
-        // From nothing no later run goes on.
-        if !self.keep || self.lost || is_empty(&self.file) {
+        if !self.keep || is_nothing {
             remove_own(&self.file, &self.path);
         }
     }
@@ -511,11 +513,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("out");
         let path = beside(&target, PART_ENDING).unwrap();
+        let journal = beside(&target, JOURNAL_ENDING).unwrap();
+        std::fs::write(&journal, "of nothing").unwrap();
         drop(Staging::open_to(true, &target, Replace::Nothing).unwrap());
-        assert!(!path.exists());
+        assert!(!path.exists() && !journal.exists());
+        std::fs::write(&journal, "of one part").unwrap();
         Staging::open_to(true, &target, Replace::Nothing).unwrap().append(b"begun").unwrap();
         drop(Staging::open_to(true, &target, Replace::Nothing).unwrap());
-        assert_eq!(std::fs::read(&path).unwrap(), b"begun");
+        assert!(std::fs::read(&path).unwrap() == b"begun" && journal.exists());
         // What has its name already is not removed, though nothing is in it.
         let mut staging = Staging::open_to(true, &target, Replace::Nothing).unwrap();
         staging.truncate(0).unwrap();

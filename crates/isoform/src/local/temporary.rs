@@ -172,12 +172,9 @@ pub(super) fn remove_own(file: &File, path: &Path) {
 /// # Errors
 /// Another run holds it.
 pub(super) fn lock(file: &File, path: &Path, target: &Path) -> Result<bool> {
-    let shown = target.display();
     match file.try_lock() {
         Ok(()) => Ok(is_at(file, path)),
-        Err(TryLockError::WouldBlock) => {
-            Err(Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it")))
-        }
+        Err(TryLockError::WouldBlock) => Err(held(target)),
         Err(TryLockError::Error(error)) => {
             // One that was made to be locked is not left behind.
             if is_empty(file) {
@@ -186,6 +183,12 @@ pub(super) fn lock(file: &File, path: &Path, target: &Path) -> Result<bool> {
             Err(Failure::io(path, error))
         }
     }
+}
+
+/// Another run holds the temporary of this target, or the target itself while it gets another name.
+pub(super) fn held(target: &Path) -> Failure {
+    let shown = target.display();
+    Failure::Temporary(format!("{shown}: another conversion is writing it; wait for it"))
 }
 
 /// Whether there is nothing in a file.

@@ -173,7 +173,7 @@ impl Profile {
     }
 
     /// The row of the first value.
-    fn first_value(&self) -> Option<u64> {
+    pub(super) fn first_value(&self) -> Option<u64> {
         self.offences.of(0).map(|first| first.row)
     }
 

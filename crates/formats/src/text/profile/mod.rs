@@ -348,13 +348,15 @@ impl Profile {
     }
 
     /// Ends every type where null has two spellings. As long as there is no value there is no type to end,
-    /// and the first value tells which they are.
+    /// and the first value tells which they are. What a later row ended was ended by this already, however
+    /// the rows are cut.
     fn apply_null_conflict(&mut self) {
         if self.nulls_conflict()
-            && self.alive & bits::EMPTY == 0
-            && let Some(offence) = self.nulls.broken.clone()
+            && let Some(second) = self.nulls.broken.clone()
+            && let Some(value) = self.first_value()
         {
-            self.kill(self.alive, &offence);
+            self.offences.supersede(value.max(second.row), &second);
+            self.kill(self.alive, &second);
         }
     }
 

@@ -94,6 +94,8 @@ fn column() -> impl Strategy<Value = Vec<String>> {
         prop::collection::vec("[1-9]/[12]?[1-9]/2024", 1..6),
         prop::collection::vec("1?[1-2]/[12]?[1-9]/2024 1?[1-2]:00( PM)?", 1..4),
         prop::collection::vec("(Jan|May|May|July) [12]?[1-9], 2024", 1..4),
+        // Two spellings of null among dates of any order, and what is none of these.
+        prop::collection::vec("|NA|N/A|(31|[12])/(12|[12])/(1999|2024)|32/1/2024|1|x", 2..9),
     ]
 }
 

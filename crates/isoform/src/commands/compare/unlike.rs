@@ -62,10 +62,12 @@ fn in_words(codec: Codec) -> String {
 }
 
 /// How a file without a format is compared with one of this.
-fn next(codec: Codec) -> &'static str {
+fn next(codec: Codec) -> String {
     match codec {
-        Codec::Table(_) | Codec::Arrays(_) => "name its format with --from, such as --from csv; ",
+        Codec::Table(_) | Codec::Arrays(_) => {
+            format!("name its format with --from, such as --from {}; ", codec.name())
+        }
         // Images are known by their bytes.
-        Codec::Image(_) | Codec::Bytes(_) => "",
+        Codec::Image(_) | Codec::Bytes(_) => String::new(),
     }
 }

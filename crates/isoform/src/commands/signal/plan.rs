@@ -61,10 +61,10 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(estimate_lines(&plan.estimate));
     lines.extend(plan.notes.iter().map(|note| format!("  note: {note}")));
-    let mut refusals =
-        refusals_of_file((&job.source, &job.target), job.replace.is_any(), (plan.verdict, job.strict));
-    let taken = plan.places.iter().find_map(|place| refuse_place(place, job.replace.is_any()).err());
-    refusals.extend(taken.map(Refusal::from));
+    let replace = job.replace.is_any();
+    let taken = plan.places.iter().find_map(|place| refuse_place(place, replace).err());
+    let mut refusals: Vec<_> = taken.map(Refusal::from).into_iter().collect();
+    refusals.extend(refusals_of_file((&job.source, &job.target), replace, (plan.verdict, job.strict)));
     lines.extend(refusal_lines(&refusals));
     report::result(output, &document(job, &plan, &refusals), &lines);
     Ok(code(&refusals))
