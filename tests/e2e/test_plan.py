@@ -340,6 +340,22 @@ def test_that_source_and_target_are_one_file_is_foretold(isoform, tmp_path, name
     assert harness.sha256(source) == before
 
 
+@pytest.mark.parametrize("source, target", [
+    ("bad.csv", "out.parquet"), ("none.csv", "out.parquet"), ("bad.wav", "out.npy"), ("bad.png", "out.jpg"),
+    ("bad.npy", "out.safetensors"), ("bad.gz", "out.zst"),
+])
+def test_the_place_of_a_target_is_looked_at_before_its_source(isoform, tmp_path, source, target):
+    (tmp_path / target).write_bytes(b"precious")
+    if source.startswith("bad"):
+        begun = {"csv": b'a,b\n1,2\n"3', "png": b"\x89PNG\r\n\x1a\n\0\0"}
+        (tmp_path / source).write_bytes(begun.get(source.split(".")[1], b"RIFF\0\0\0\0"))
+    options = ["--from", "gzip"] if source.endswith("gz") else ["--within", "psnr=30"] if source.endswith("png") else []
+    for command in ("plan", "convert"):
+        failed = isoform(command, tmp_path / source, tmp_path / target, *options).expect(7)
+        assert target in failed.err and "--force" in failed.err, failed.err
+    assert (tmp_path / target).read_bytes() == b"precious"
+
+
 def test_what_refuses_bytes_is_foretold(isoform, tmp_path):
     source, there, folder = tmp_path / "a.csv.gz", tmp_path / "there.zst", tmp_path / "folder.zst"
     source.write_bytes(gzip.compress(b"a\n1\n"))
