@@ -98,3 +98,30 @@ def test_figures_are_those_of_the_files(isoform, tmp_path, made, name, options, 
     harness.sign(isoform, at, said)
     source.rename(tmp_path / "away")
     assert "  distance: " not in isoform("verify", target).expect(0).out
+
+
+def stepped(folder):
+    Image.fromarray(RANDOM.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(folder / "x.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0")
+    return folder / "x.png"
+
+
+DROPPED = [
+    *[(sound, name, options) for name, options in [
+        ("y.npy", []), ("y.npz", []), ("y.safetensors", []), ("y.gguf", []), ("y.wav", ["--sample-type", "i16"]),
+        ("y.flac", ["--sample-type", "i16"]), ("y.npy", ["--via", "flac"]), ("y.npy", ["--sample-type", "f16"]),
+        ("y.wav", ["--sample-type", "f32"]),
+    ]],
+    *[(stepped, name, []) for name in ("y.jpg", "y.webp")],
+    *[(arrays, name, options) for name, options in [("y.npz", []), ("y.gguf", []), ("y.safetensors", [])]],
+    *[(table, name, []) for name in ("y.npy", "y.npz", "y.safetensors", "y.gguf")],
+]
+
+
+@pytest.mark.parametrize("made, name, options", DROPPED, ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize("within", ["snr=30", "coherence=0.9", "rmse=4"])
+def test_what_was_dropped_is_no_reason_to_refuse_an_own_certificate(isoform, tmp_path, made, name, options, within):
+    """The pieces of a sound are seconds by the rate of the source, also where the target has none."""
+    source, target = made(tmp_path), tmp_path / name
+    done = isoform("convert", source, target, "--within", within, "--drop", "metadata", *options)
+    done.expect(0)
+    assert "decoded again" in isoform("verify", target).expect(0).out

@@ -6,9 +6,9 @@ use crate::consistency;
 use crate::content::{self, Model};
 use crate::digest::{Digest, ObjectDigest};
 use crate::distortion::measured;
-pub use crate::distortion::{OtherFigure, other_figure};
 use crate::dsse::{Bundle, Malformed, expect, read};
-use crate::evidence::{self, EvidenceError};
+use crate::evidence::EvidenceError;
+use crate::found::{checks, requested};
 use crate::gate::Measured;
 use crate::key;
 pub use crate::part_table::part_table;
@@ -17,7 +17,7 @@ use crate::statement::{
     PartTable, Partitions, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute, SignalContent, Source,
     Statement, Subject, TableContent, TableDigest, Tau, Tool, TypedColumn, Verification,
 };
-use crate::verified::VerifiedWhole;
+use crate::verified::{Records, VerifiedWhole};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -243,15 +243,7 @@ pub fn sign(whole: &VerifiedWhole, facts: Facts, key: &SigningKey) -> Result<Bun
 /// The verdict that a whole earns within a budget.
 pub fn verdict(whole: &VerifiedWhole, budget: &Budget, all_reversible: bool) -> Result<Verdict, OverBudget> {
     whole.check(budget)?;
-    Ok(if whole.records().set_aside > 0 {
-        Verdict::Partial
-    } else if !whole.is_equal() {
-        Verdict::Bounded
-    } else if all_reversible {
-        Verdict::Exact
-    } else {
-        Verdict::ValueExact
-    })
+    Ok(Verdict::earned(whole.records(), whole.is_equal(), all_reversible))
 }
 
 fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Statement, BuildError> {
@@ -389,28 +381,14 @@ fn verification(
 ) -> Result<Verification, BuildError> {
     let by = key::key_id(key)?.to_string();
     let total = whole.parts().len().to_string();
-    let records = whole.records();
-    let check = |name: &str, scope: String, result: &str| Check {
+    let partitions = whole.partitioned().map(|partitioned| partitioned.count);
+    let checks = checks(whole.model().grid(), &total, whole.records(), partitions).into_iter();
+    let checks = checks.map(|(name, scope, result)| Check {
         name: name.to_owned(),
         by: by.clone(),
         scope,
         result: result.to_owned(),
-    };
-    let counted = match whole.model() {
-        Model::Table(_) => "count-records",
-        Model::Signal(_) => "count-samples",
-        Model::Bytes => "count-bytes",
-    };
-    let mut checks = vec![
-        check("decode-compare", format!("{total}/{total}"), "PASSED"),
-        check(counted, format!("{0}/{0}", records.counted), "PASSED"),
-    ];
-    if let Some(partitioned) = whole.partitioned() {
-        checks.push(check("partition-rows", format!("{0}/{0}", partitioned.count), "PASSED"));
-    }
-    if records.set_aside > 0 {
-        checks.push(check("set-aside", format!("{}/{}", records.set_aside, records.counted), "WARNED"));
-    }
+    });
     let all_reversible = facts.styles.iter().all(|style| style.reversible);
     Ok(Verification {
         verdict: verdict(whole, &facts.budget, all_reversible)?.to_string(),
@@ -424,28 +402,28 @@ fn verification(
         },
         // Whoever signs has decoded every part, so what remains is the measured coherence itself.
         tau: Tau {
-            requested: decimal(requested(whole, &facts.budget)?),
+            requested: decimal(requested(whole.evidence(), &facts.budget)?),
             reached: decimal(whole.evidence().coherence()?),
         },
         undetected: "0".to_owned(),
-        checks,
+        checks: checks.collect(),
         table: PartTable { digest: TableDigest { blake3: Digest::blake3(&part_table(whole)?).to_string() } },
     })
-}
-
-/// The least coherence that the bound on the whole leaves to this source.
-fn requested(whole: &VerifiedWhole, budget: &Budget) -> Result<f64, BuildError> {
-    if let Bound::Rate(rate) = budget.whole {
-        return Ok(1.0 - rate);
-    }
-    let (norm_squared, values) = (whole.evidence().norm_squared()?, whole.evidence().measured());
-    let distance = budget.whole.distance(norm_squared, values);
-    Ok(evidence::coherence(distance * distance, norm_squared))
 }
 
 impl Verdict {
     /// Every verdict, from strong to weak.
     pub const ALL: [Self; 4] = [Self::Exact, Self::ValueExact, Self::Bounded, Self::Partial];
+
+    /// What is earned by contents that are equal or within their bounds.
+    pub(crate) fn earned(records: Records, equal: bool, all_reversible: bool) -> Self {
+        match (records.set_aside > 0, equal, all_reversible) {
+            (true, ..) => Self::Partial,
+            (false, false, _) => Self::Bounded,
+            (false, true, true) => Self::Exact,
+            (false, true, false) => Self::ValueExact,
+        }
+    }
 
     /// The name that certificates and reports use.
     pub fn name(self) -> &'static str {

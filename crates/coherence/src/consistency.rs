@@ -4,9 +4,10 @@ use crate::certificate::Verdict;
 use crate::content;
 use crate::digest::Digest;
 use crate::dsse::{Malformed, expect};
+use crate::found::SET_ASIDE;
 use crate::gate::{Gate, Measure};
 use crate::signal::{Array, Signature};
-use crate::statement::{Content, Predicate, SignalContent};
+use crate::statement::{Content, Distortion, Predicate, SignalContent};
 use crate::tiles::Tiles;
 
 /// Refuses statements whose verdict their own figures deny, and returns the verdict.
@@ -17,6 +18,7 @@ pub(crate) fn check(predicate: &Predicate) -> Result<Verdict, Malformed> {
     };
     check_content(&predicate.content, verdict)?;
     check_figures(predicate, verdict)?;
+    check_equal(predicate)?;
     check_gates(predicate)?;
     check_pieces(predicate)?;
     Ok(verdict)
@@ -157,9 +159,40 @@ fn check_figures(predicate: &Predicate, verdict: Verdict) -> Result<(), Malforme
     if verdict != Verdict::Partial && parts.decoded != parts.total {
         return contradiction("a verdict for all parts, but not all parts were decoded");
     }
+    let set_aside = predicate.verification.checks.iter().any(|check| check.name == SET_ASIDE);
+    if set_aside && verdict != Verdict::Partial {
+        return contradiction("records were set aside, but the verdict is not PARTIAL");
+    }
     let exact = matches!(verdict, Verdict::Exact | Verdict::ValueExact);
     if exact && (!predicate.content.equal() || predicate.distortion.d != "0") {
         return contradiction("an exact verdict, but the contents differ");
+    }
+    Ok(())
+}
+
+/// Refuses figures of a difference between contents that are equal, and counts of values that a table or a
+/// byte string does not hold.
+fn check_equal(predicate: &Predicate) -> Result<(), Malformed> {
+    if !predicate.content.equal() {
+        return Ok(());
+    }
+    let Distortion { d, rmse, max_abs, coherence, psnr_db, worst_part, .. } = &predicate.distortion;
+    let worst = worst_part.as_ref().map_or(coherence, |worst| &worst.coherence);
+    let ratio = psnr_db.as_deref().unwrap_or("inf");
+    let same = [d, rmse, max_abs].into_iter().all(|figure| figure == "0")
+        && [coherence, worst, &predicate.verification.tau.reached].into_iter().all(|figure| figure == "1")
+        && ratio == "inf";
+    if !same {
+        return contradiction("the contents are equal, but a figure tells of a difference");
+    }
+    let (units, columns) = match &predicate.content {
+        Content::Table(table) | Content::Partitioned(table) => (&table.rows, table.type_map.len() as u64),
+        Content::Bytes(bytes) => (&bytes.bytes, 1),
+        Content::Signal(_) => return Ok(()),
+    };
+    let values = count("the size of the content", units)?.saturating_mul(columns);
+    if count("distortion.n", &predicate.distortion.n)? != values {
+        return contradiction("distortion.n is not the number of values that the content holds");
     }
     Ok(())
 }

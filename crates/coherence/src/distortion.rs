@@ -4,66 +4,32 @@ use crate::budget::{Bound, Budget};
 use crate::certificate::{BuildError, decimal};
 use crate::content::Model;
 use crate::dsse::Malformed;
+use crate::evidence::Evidence;
 use crate::gate::Measure;
 use crate::statement::{Distortion, Gate, Pieces, WorstPart};
 use crate::verified::VerifiedWhole;
 
-/// A figure of a certificate that is another than what is measured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OtherFigure {
-    /// Its name in the certificate.
-    pub name: &'static str,
-    /// What the certificate states.
-    pub stated: String,
-    /// What was measured.
-    pub found: String,
-}
-
-/// The first figure that a certificate states and that is not, to the last digit, the one of a whole that was
-/// measured again, within the budget that the certificate states.
-///
-/// # Errors
-/// The whole has no distance.
-pub fn other_figure(
-    stated: &Distortion,
-    whole: &VerifiedWhole,
-    budget: &Budget,
-) -> Result<Option<OtherFigure>, BuildError> {
-    fn figures(of: &Distortion) -> [(&'static str, String); 10] {
-        let worst = of.worst_part.as_ref();
-        let pieces = of.pieces.as_ref().map(|pieces| (&pieces.samples, &pieces.count, &pieces.side));
-        [
-            ("d", of.d.clone()),
-            ("epsilon", of.epsilon.clone()),
-            ("norm", of.norm.clone()),
-            ("n", of.n.clone()),
-            ("rmse", of.rmse.clone()),
-            ("psnrDb", of.psnr_db.clone().unwrap_or_default()),
-            ("maxAbs", of.max_abs.clone()),
-            ("coherence", of.coherence.clone()),
-            (
-                "worstPart",
-                worst.map_or_else(String::new, |worst| format!("{}: {}", worst.index, worst.coherence)),
-            ),
-            ("pieces", pieces.map_or_else(String::new, |pieces| format!("{pieces:?}"))),
-        ]
-    }
-    let found = measured(whole, budget)?;
-    let pairs = figures(stated).into_iter().zip(figures(&found));
-    let other = pairs.map(|((name, stated), (_, found))| OtherFigure { name, stated, found });
-    Ok(other.into_iter().find(|figure| figure.stated != figure.found))
-}
-
 /// What was measured of a whole, and what a budget leaves to it; its bounds are not among that.
 pub(crate) fn measured(whole: &VerifiedWhole, budget: &Budget) -> Result<Distortion, BuildError> {
-    let evidence = whole.evidence();
-    let (d, norm) = (evidence.d_squared()?.sqrt(), evidence.norm_squared()?.sqrt());
     let pieces = whole.pieces().map(|pieces| Pieces {
         samples: pieces.samples().to_string(),
         count: pieces.count().to_string(),
         side: pieces.tiles().map(|(tiles, _)| tiles.side().to_string()),
     });
-    let psnr_db = match peak(whole.model()) {
+    let least = whole.least()?;
+    let worst_part =
+        least.map(|(index, least)| WorstPart { index: index.to_string(), coherence: decimal(least) });
+    Ok(Distortion { worst_part, pieces, ..of_evidence(whole.evidence(), peak(whole.model()), budget)? })
+}
+
+/// The same of a content of whose parts nothing is known, with the greatest magnitude of its range.
+pub(crate) fn of_evidence(
+    evidence: &Evidence,
+    peak: Option<f64>,
+    budget: &Budget,
+) -> Result<Distortion, BuildError> {
+    let (d, norm) = (evidence.d_squared()?.sqrt(), evidence.norm_squared()?.sqrt());
+    let psnr_db = match peak {
         _ if d == 0.0 => Some(f64::INFINITY),
         Some(peak) => Some(evidence.psnr_db(peak)?),
         None => None,
@@ -77,10 +43,8 @@ pub(crate) fn measured(whole: &VerifiedWhole, budget: &Budget) -> Result<Distort
         psnr_db: psnr_db.map(decimal),
         max_abs: decimal(evidence.max_abs()),
         coherence: decimal(evidence.coherence()?),
-        worst_part: whole
-            .least()?
-            .map(|(index, least)| WorstPart { index: index.to_string(), coherence: decimal(least) }),
-        pieces,
+        worst_part: None,
+        pieces: None,
         gates: Vec::new(),
     })
 }

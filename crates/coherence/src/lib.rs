@@ -19,6 +19,7 @@ pub mod distance;
 mod distortion;
 pub mod dsse;
 pub mod evidence;
+pub mod found;
 pub mod gate;
 pub mod key;
 pub mod merkle;

@@ -149,3 +149,7 @@ pub const DECODED_SOUND_BYTES_MIN: u64 = 4 << 30;
 pub const VORBIS_ENTRIES_MAX: u64 = 1 << 18;
 /// See [`VORBIS_ENTRIES_MAX`].
 pub const VORBIS_VALUES_MAX: u64 = 1 << 21;
+
+/// Pixels of a side of a tile at least: what is measured of each takes about 3 KiB, whoever chose how many
+/// there are.
+pub const TILE_SIDE_MIN: u64 = 64;

@@ -9,6 +9,7 @@ use coherence::certificate::{
 };
 use coherence::digest::{Digest, ObjectHasher};
 use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, DEPTH_MAX, Malformed, pre_authentication_encoding};
+use coherence::found::{Difference, Found};
 use coherence::key;
 use coherence::statement::{Content, Execution, Tool};
 use coherence::verified::VerifiedWhole;
@@ -229,7 +230,7 @@ fn a_signed_contradiction_is_refused() {
     let bytes = signed(&verification::whole(1, 0), true);
     assert_eq!(read(&with_statement(&bytes, |_| {})), Ok(Verdict::Exact));
     type Change = fn(&mut Value);
-    let changes: [Change; 7] = [
+    let changes: [Change; 16] = [
         |statement| statement["predicate"]["content"]["equal"] = json!(false),
         |statement| statement["predicate"]["content"]["target"] = json!("00".repeat(32)),
         |statement| statement["predicate"]["content"]["typeMap"][0]["reversible"] = json!(false),
@@ -237,6 +238,15 @@ fn a_signed_contradiction_is_refused() {
         |statement| statement["predicate"]["distortion"]["d"] = json!("1"),
         |statement| statement["predicate"]["verification"]["parts"]["decoded"] = json!("2"),
         |statement| statement["predicate"]["verification"]["verdict"] = json!("PERFECT"),
+        |statement| statement["predicate"]["distortion"]["rmse"] = json!("0.5"),
+        |statement| statement["predicate"]["distortion"]["maxAbs"] = json!("0.5"),
+        |statement| statement["predicate"]["distortion"]["coherence"] = json!("0.5"),
+        |statement| statement["predicate"]["distortion"]["psnrDb"] = json!("3"),
+        |statement| statement["predicate"]["distortion"]["worstPart"]["coherence"] = json!("0.5"),
+        |statement| statement["predicate"]["distortion"]["n"] = json!("5"),
+        |statement| statement["predicate"]["verification"]["tau"]["reached"] = json!("0.5"),
+        |statement| statement["predicate"]["verification"]["checks"][1]["name"] = json!("set-aside"),
+        |statement| statement["predicate"]["content"]["rows"] = json!("5"),
     ];
     for change in changes {
         let found = malformed(&with_statement(&bytes, change));
@@ -252,6 +262,59 @@ fn a_signed_contradiction_is_refused() {
         bundle["dsseEnvelope"]["signatures"][0]["sig"] = json!(BASE64.encode([0; 64]));
     });
     assert_eq!(read(&unsigned), Err(CertificateError::BadSignature));
+}
+
+#[test]
+fn what_is_found_again_is_what_is_stated() {
+    let (exact, lost) = (verification::whole(10, 0), verification::whole(10, 3));
+    let equal = |whole: &VerifiedWhole, reversible| Found {
+        whole: None,
+        records: whole.records(),
+        partitions: None,
+        reversible,
+        budget: &Budget::ZERO,
+    };
+    let statement = |bytes: &[u8]| {
+        let bundle = Bundle::parse(bytes).expect("what was written");
+        verify(&bundle, None).expect("what holds together").statement().predicate.clone()
+    };
+    let difference = |found: Found<'_>, bytes: &[u8]| {
+        let difference = found.difference(&statement(bytes)).expect("a distance");
+        difference.map(|Difference { name, stated, found }| format!("{name}: {stated} {found}"))
+    };
+    for whole in [&exact, &lost] {
+        let honest = signed(whole, true);
+        assert_eq!(difference(equal(whole, true), &honest), None);
+        assert_eq!(difference(Found::measured(whole, &Budget::ZERO), &honest), None);
+    }
+    // Each is a claim that holds together, of what is another conversion.
+    let told = |found: Found<'_>, bytes: &[u8]| difference(found, bytes).expect("a difference");
+    assert_eq!(told(equal(&exact, false), &signed(&exact, true)), "verdict: EXACT VALUE-EXACT");
+    assert_eq!(told(equal(&lost, true), &signed(&exact, true)), "verdict: EXACT PARTIAL");
+    let fewer = with_statement(&signed(&lost, true), |statement| {
+        statement["predicate"]["verification"]["checks"][2]["scope"] = json!("1/131085");
+    });
+    assert_eq!(told(equal(&lost, true), &fewer), "set-aside: 1/131085 WARNED 3/131085 WARNED");
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 6] = [
+        ("norm", |predicate| predicate["distortion"]["norm"] = json!("1")),
+        ("epsilon", |predicate| predicate["distortion"]["epsilon"] = json!("1")),
+        ("tau.requested", |predicate| predicate["verification"]["tau"]["requested"] = json!("0.5")),
+        ("count-records", |predicate| predicate["verification"]["checks"][1]["scope"] = json!("5/5")),
+        ("count-bytes", |predicate| predicate["verification"]["checks"][1]["name"] = json!("count-bytes")),
+        ("table", |predicate| {
+            predicate["verification"]["table"]["digest"]["blake3"] = json!("00".repeat(32))
+        }),
+    ];
+    for (name, change) in changes {
+        let other = with_statement(&signed(&exact, true), |statement| change(&mut statement["predicate"]));
+        let found = [equal(&exact, true), Found::measured(&exact, &Budget::ZERO)];
+        let named = found.map(|found| difference(found, &other).unwrap_or_default());
+        let expected = if name == "count-bytes" { "count-records" } else { name };
+        assert!(named[1].starts_with(expected), "{name}: {named:?}");
+        // What is cut otherwise has another table of parts.
+        assert_eq!(named[0].is_empty(), name == "table", "{name}: {named:?}");
+    }
 }
 
 #[test]

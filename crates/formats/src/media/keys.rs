@@ -4,6 +4,7 @@
 use super::{Codec, NO_DIGEST};
 use crate::bytes::Codec as Wrapping;
 use crate::image::ImageFormat;
+use crate::limits::TILE_SIDE_MIN;
 use crate::registry::Format;
 use crate::signal::SignalFormat;
 
@@ -248,7 +249,7 @@ impl Key {
             ),
             Self::TileSide => about(
                 "transport.tile-side",
-                Kind::Whole(64, 65_536, 16),
+                Kind::Whole(TILE_SIDE_MIN, 65_536, 16),
                 |codec| matches!(codec, Codec::Image(_)),
                 "images",
                 "pixels of a side of a tile, of which each keeps the floor of a budget",

@@ -63,6 +63,11 @@ impl Style {
         }
     }
 
+    /// Whether it reads no texts but those that it writes, and exceptions.
+    pub(crate) fn is_strict(&self) -> bool {
+        !self.lenient && self.also_null.is_empty()
+    }
+
     /// Text of null.
     pub fn null_text(&self) -> &str {
         self.null.as_deref().unwrap_or("")

@@ -174,11 +174,16 @@ impl ColumnTyping {
     /// The typing of this JSON form.
     ///
     /// # Errors
-    /// If a member is missing, unknown or wrong.
+    /// If a member is missing, unknown or wrong, or a style that reads more texts than it writes is said to
+    /// give back every text.
     pub fn from_json(json: &serde_json::Value) -> Result<Self> {
         let wire = TypingJson::deserialize(json).map_err(|error| wrong(error.to_string()))?;
         let data_type = type_from_wire(&wire.data_type)?;
-        Ok(ColumnTyping::new(data_type, style_from_wire(wire.style)?, wire.reversible))
+        let style = style_from_wire(wire.style)?;
+        if wire.reversible && !style.is_strict() {
+            return Err(wrong("a style that reads more texts than it writes is not reversible"));
+        }
+        Ok(ColumnTyping::new(data_type, style, wire.reversible))
     }
 }
 
@@ -468,6 +473,18 @@ fn zone_of(text: &str) -> Result<Zone> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_reads_more_texts_than_it_writes_is_not_reversible() {
+        for more in [("lenient", serde_json::json!(true)), ("also_null", serde_json::json!(["NA"]))] {
+            let mut json = serde_json::json!({"type": "int64", "style": {"form": "integer"}});
+            json["style"][more.0] = more.1;
+            for reversible in [true, false] {
+                json["reversible"] = reversible.into();
+                assert_eq!(ColumnTyping::from_json(&json).is_err(), reversible, "{json}");
+            }
+        }
+    }
 
     #[test]
     fn unknown_members_are_refused() {

@@ -11,7 +11,7 @@ use coherence::digest::{Digest, ObjectDigest};
 use serde_json::{Value, json};
 
 use super::sources::files_below;
-use super::{certified, options};
+use super::{certified, options, within};
 use crate::cli::{Output, Verify};
 use crate::failure::{DONE, Failure, Result, SOME_FAILED};
 use crate::local::among::Among;
@@ -205,6 +205,7 @@ impl Check<'_> {
                 Err(failure) => failure,
             }
         })?;
+        within::check_stated(at, &certificate.statement().predicate)?;
         evidence.key_pinned = self.pinned.is_some();
         if let Some(lacking) = found.lacking {
             let source = evidence.checks.iter_mut().find(|check| check.name == "source");

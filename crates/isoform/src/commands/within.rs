@@ -1,13 +1,19 @@
 //! Provides the reading of budgets: `--within` and `--part-floor`, and of the gates among them.
 
-use coherence::budget::{Bound, Budget};
-use coherence::gate::{Gate, Measure};
+use std::path::Path;
 
-use ::formats::media::{BUDGETS, Key, MediaType};
+use coherence::budget::{Bound, Budget};
+use coherence::dsse::shown;
+use coherence::gate::{Gate, Measure};
+use coherence::statement::{Content, Predicate, SignalContent};
+use serde_json::Value;
+
+use ::formats::image;
+use ::formats::media::{self, BUDGETS, Codec, Key, MediaType};
 
 use crate::cli::Convert;
-use crate::failure::{Failure, Result};
-use crate::local::signal::Distortion;
+use crate::failure::{Failure, Result, by_maker};
+use crate::local::signal::{Distortion, PEAK};
 use crate::report::{distance, fixed};
 
 /// What `--within` asks of an image.
@@ -86,6 +92,69 @@ pub fn budget(within: &str, floor: Option<&str>, peak: Option<f64>) -> Result<Op
                 .into(),
         )),
     }
+}
+
+/// Fails where a certificate states other bounds than those that were asked for by its own parameters.
+pub fn check_stated(at: &Path, predicate: &Predicate) -> Result<()> {
+    let (parameters, stated) = (&predicate.conversion.parameters, &predicate.distortion);
+    let text = |key: &str| parameters.get(key).and_then(Value::as_str);
+    let (Content::Signal(content), Some(within)) = (&predicate.content, text("within")) else {
+        return Ok(());
+    };
+    let unknown = |why: &str| {
+        let (at, tool) = (at.display(), &predicate.conversion.tool);
+        let maker = by_maker(&format!("{} {}", tool.name, tool.version));
+        Failure::Other(format!("{at}: tells of a budget that is not known here ({}); {maker}", shown(why)))
+    };
+    let peak = peak(predicate, content);
+    let read = bounds(within).and_then(|bounds| {
+        let budget = match peak {
+            Some(peak) => bounds.budget(text("partFloor"), peak),
+            None => budget(within, text("partFloor"), None),
+        };
+        Ok((budget?.unwrap_or(Budget::ZERO), bounds.gates))
+    });
+    let (asked, gates) = read.map_err(|failure| unknown(&failure.to_string()))?;
+    let found = stated.budget().map_err(|error| unknown(&error.to_string()))?;
+    // Those of an album are in the certificates of its photographs.
+    let gates = if parameters.contains_key("album") { Vec::new() } else { gates };
+    let measures = stated.gates.iter().filter_map(|gate| {
+        Some(Gate { measure: Measure::named(&gate.name)?, limit: gate.limit.parse().unwrap_or(f64::NAN) })
+    });
+    let mut measures: Vec<Gate> = measures.collect();
+    measures.sort_by_key(|gate| gate.measure.name());
+    if is_like(found.whole, asked.whole) && is_like(found.part, asked.part) && measures == gates {
+        return Ok(());
+    }
+    let (at, within, floor) = (at.display(), shown(within), text("partFloor").map(shown));
+    let floor = floor.map_or_else(String::new, |floor| format!(" and {floor} for its parts"));
+    Err(Failure::Mismatch(format!(
+        "{at}: states other bounds than its parameters ask for, which are {within}{floor}; get it again, or \
+         convert the source again"
+    )))
+}
+
+/// Whether a bound that is stated is the one that was asked for: powers may be rounded otherwise elsewhere.
+fn is_like(stated: Bound, asked: Bound) -> bool {
+    let same = |stated: f64, asked: f64| (stated - asked).abs() <= asked.abs() * 1e-12;
+    match (stated, asked) {
+        (Bound::Rate(stated), Bound::Rate(asked))
+        | (Bound::Rmse(stated), Bound::Rmse(asked))
+        | (Bound::MaxAbs(stated), Bound::MaxAbs(asked)) => same(stated, asked),
+        _ => false,
+    }
+}
+
+/// The greatest magnitude of the samples that a certificate is about, where they have one.
+fn peak(predicate: &Predicate, content: &SignalContent) -> Option<f64> {
+    let conversion = &predicate.conversion;
+    let to = media::recorded(&conversion.to, &conversion.parameters).map(|to| to.codec);
+    let mut peaks = content.arrays.iter().map(|array| match to {
+        Some(Codec::Image(_)) => array.ty.parse().ok().map(image::peak),
+        _ => array.style.get(PEAK).and_then(|peak| peak.as_str()?.parse::<f64>().ok()),
+    });
+    let first = peaks.next()??;
+    peaks.all(|peak| peak == Some(first)).then_some(first)
 }
 
 /// The budgets of the whole and of its parts: those that were asked for, or those of the target's type. A

@@ -2,10 +2,11 @@
 //! source was read, and how the target was written. They follow from options and sources, so runs are
 //! compared without them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use coherence::dsse::shown;
-use coherence::statement::{Content, Predicate};
+use coherence::statement::{Content, Predicate, SignalContent};
 use formats::image::Declared;
 use formats::media::catalog;
 use serde_json::{Map, Value, json};
@@ -35,6 +36,38 @@ pub fn add_dropped(writing: &mut Map<String, Value>, dropped: &[String]) {
     if !dropped.is_empty() {
         writing.insert(DROPPED.to_owned(), json!(dropped));
     }
+}
+
+/// Fails where this record of how a target was written tells that something else of its source was left out
+/// than these keys.
+pub fn check_dropped(record: &Map<String, Value>, found: &[String], path: &Path) -> Result<()> {
+    let told = record.get(DROPPED).and_then(Value::as_array).into_iter().flatten();
+    let told: BTreeSet<&str> = told.map(|key| key.as_str().unwrap_or_default()).collect();
+    let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+    if told == found {
+        return Ok(());
+    }
+    let named = |keys: BTreeSet<&str>| match keys.is_empty() {
+        true => "nothing".to_owned(),
+        false => shown(&keys.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    let (path, told, found) = (path.display(), named(told), named(found));
+    Err(Failure::Mismatch(format!(
+        "{path}: its certificate tells that {told} was dropped, and it lacks {found} of its source"
+    )))
+}
+
+/// The same of all that a certificate tells of its target: of an image also in the record of its array.
+/// Certificates of earlier versions tell nothing of how a target was written.
+pub fn check_all_dropped(
+    (parameters, content): (&Map<String, Value>, &SignalContent),
+    found: &[String],
+    path: &Path,
+) -> Result<()> {
+    let Some(writing) = parameters.get(WRITING).and_then(Value::as_object) else { return Ok(()) };
+    let styles = content.arrays.iter().map(|array| &array.style);
+    let mut records = styles.filter(|style| style.contains_key(DROPPED)).chain([writing]);
+    records.try_for_each(|record| check_dropped(record, found, path))
 }
 
 /// Adds to how a target holds an array which layout its image declares, and whether the target declares it

@@ -118,13 +118,12 @@ impl Source {
 
     /// Records that were set aside.
     pub fn set_aside(&self) -> u64 {
-        self.opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records)
+        self.records().set_aside
     }
 
     /// The records that there are, as an independent scan counted them, and those that were set aside.
     pub fn records(&self) -> Records {
-        let set_aside = self.set_aside();
-        Records { counted: self.opened.records() + set_aside, set_aside }
+        records_of(&self.opened)
     }
 
     /// Bytes of all objects.
@@ -196,6 +195,12 @@ fn inputs(job: &Job, progress: &Progress) -> Result<Vec<Input>> {
         job.typed.check_sources(&formats)?;
     }
     Ok(inputs)
+}
+
+/// The records of open sources, as an independent scan counted them, and those that were set aside.
+pub fn records_of(opened: &Opened) -> Records {
+    let set_aside = opened.set_aside.as_ref().map_or(0, |set_aside| set_aside.records);
+    Records { counted: opened.records() + set_aside, set_aside }
 }
 
 /// Opens the sources as one table, in which they have these names, each by its own options or all by the only

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use coherence::certificate::ColumnStyle;
-use coherence::dsse::shown;
+use coherence::dsse::{Malformed, shown};
 use coherence::schema::Schema;
 use coherence::statement::{TableContent, TypedColumn};
 use formats::open::Opened;
@@ -27,16 +27,28 @@ pub(super) struct TypeMap<'a> {
 
 impl<'a> TypeMap<'a> {
     /// That of a table.
-    pub(super) fn of(at: &'a Path, content: &'a TableContent) -> Self {
+    ///
+    /// # Errors
+    /// Records that are none.
+    pub(super) fn of(at: &'a Path, content: &'a TableContent) -> Result<Self> {
         let columns = content.type_map.as_slice();
         let names = columns.iter().map(|column| column.name.clone()).collect();
-        let styles = columns.iter().map(|column| column.style.clone()).collect();
-        TypeMap { at, columns, names, styles }
+        let styles: Vec<_> = columns.iter().map(|column| column.style.clone()).collect();
+        normal_styles(&styles).map_err(|error| {
+            let malformed = Malformed::Unexpected { field: "content.typeMap", found: error.to_string() };
+            Failure::Certificate { path: at.to_owned(), error: malformed.into() }
+        })?;
+        Ok(TypeMap { at, columns, names, styles })
     }
 
     /// How the columns stand in a target of this format, where that is text.
     pub(super) fn of_target(&self, format: Format) -> Result<Option<Typings>> {
         Ok(Typings::told_of_target(format, &self.names, &self.styles)?)
+    }
+
+    /// Whether it tells of every column that its text comes back.
+    pub(super) fn reversible(&self) -> bool {
+        self.columns.iter().all(|column| column.reversible)
     }
 
     /// Fails where the target has other columns.

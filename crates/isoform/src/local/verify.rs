@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coherence::budget::Budget;
-use coherence::certificate::{self, Certificate, OtherFigure, Verdict, other_figure, part_table};
+use coherence::certificate::{self, Certificate, Verdict};
 use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed, shown};
+use coherence::found::{Difference, Found, SET_ASIDE};
 use coherence::schema::Schema;
 use coherence::statement::{Content, Predicate, TableContent};
-use coherence::verified::VerifiedWhole;
+use coherence::verified::Records;
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
@@ -30,6 +31,7 @@ use super::effective::check_reading;
 use super::memory::{of_image, readers_of_table};
 use super::plan::retyped_on;
 use super::seal::SOURCES;
+use super::source::records_of;
 use super::standard::is_pipe;
 use super::survey::{is_about, unpublished};
 use super::type_map::TypeMap;
@@ -40,6 +42,9 @@ use crate::progress::Progress;
 
 /// Bytes of a certificate that are read at most; its reader refuses larger ones.
 const CERTIFICATE_BYTES_MAX: u64 = BUNDLE_BYTES_MAX as u64;
+
+/// What rounding may have added to a bound.
+const ROUNDING: f64 = 1e-9;
 
 /// What is told of a source that nobody has.
 pub(super) const NOT_AT_HAND: &str =
@@ -59,27 +64,40 @@ pub(super) fn unknown_bounds(predicate: &Predicate, path: &Path, error: &Malform
     ))
 }
 
-/// Checks what a certificate states of a distance against what was measured again: every figure to the last
-/// digit, and the table of parts. `what` begins the message: "its tiles are".
-pub(super) fn as_stated(
+/// Checks all that a certificate states of a conversion against what is found of it again: the verdict, every
+/// figure to the last digit, and what was checked. `what` begins the message.
+pub(super) fn as_stated(predicate: &Predicate, found: &Found<'_>, (path, what): (&Path, &str)) -> Result<()> {
+    let Some(difference) = found.difference(predicate).map_err(untold)? else { return Ok(()) };
+    let Difference { name, stated, found } = difference;
+    let told = |text: &str| if text.is_empty() { "nothing".to_owned() } else { shown(text) };
+    let (path, stated, found) = (path.display(), told(&stated), told(&found));
+    Err(Failure::Mismatch(format!("{path}: {what}: {name} is {found}, and not {stated}")))
+}
+
+/// Fails where a certificate states that parts may be further from their source, whatever their norm, than a
+/// conversion within these bounds lets them: `due` is the root mean square error that it has for them. Earlier
+/// versions state a distance, of pieces of so many samples.
+pub(super) fn check_companions(budget: &Budget, due: f64, samples: u64, path: &Path) -> Result<()> {
+    let distance = due * (samples as f64).sqrt();
+    if budget.part_absolute <= due && budget.part_distance <= distance * (1.0 + ROUNDING) {
+        return Ok(());
+    }
+    let (path, stated) = (path.display(), budget.part_absolute.max(budget.part_distance));
+    Err(Failure::Mismatch(format!(
+        "{path}: its certificate lets every part be off by {stated}, and a conversion within its bounds by {due} \
+         on average"
+    )))
+}
+
+/// The same of contents that are equal by rules that let nothing differ.
+pub(super) fn as_stated_of_equal(
     predicate: &Predicate,
-    (whole, budget): (&VerifiedWhole, &Budget),
-    (path, what): (&Path, &str),
+    (records, partitions, reversible): (Records, Option<u64>, bool),
+    path: &Path,
 ) -> Result<()> {
-    let other = |why: &str| {
-        let shown = path.display();
-        Err(Failure::Mismatch(format!("{shown}: {what} not as far from their source as was certified{why}")))
-    };
-    if let Some(figure) = other_figure(&predicate.distortion, whole, budget).map_err(untold)? {
-        let OtherFigure { name, stated, found } = figure;
-        let nothing = |text: String| if text.is_empty() { "nothing".to_owned() } else { text };
-        return other(&format!(": {name} is {}, and not {}", nothing(found), nothing(stated)));
-    }
-    let table = Digest::blake3(&part_table(whole).map_err(Failure::bug)?);
-    match table.to_string() == predicate.verification.table.digest.blake3 {
-        true => Ok(()),
-        false => other(""),
-    }
+    let budget = predicate.distortion.budget().map_err(|error| unknown_bounds(predicate, path, &error))?;
+    let found = Found { whole: None, records, partitions, reversible, budget: &budget };
+    as_stated(predicate, &found, (path, "was not converted as its certificate states"))
 }
 
 /// A check that passed.
@@ -238,7 +256,8 @@ pub fn verify(
 /// How many records the conversion set aside, if any: these are no part of the content that was checked.
 pub fn set_aside(certificate: &Certificate) -> Option<Checked> {
     let checks = &certificate.statement().predicate.verification.checks;
-    let (aside, all) = checks.iter().find(|check| check.name == "set-aside")?.scope.split_once('/')?;
+    let (aside, all) = checks.iter().find(|check| check.name == SET_ASIDE)?.scope.split_once('/')?;
+    let (aside, all) = (shown(aside), shown(all));
     let found = format!("{aside} of {all} were set aside by the conversion, and are not in the target");
     Some(Checked { name: "records", found })
 }
@@ -268,7 +287,7 @@ fn check_table(
 ) -> Result<u64> {
     let target = file.path();
     let mut passed = |name, found: String| checks.push(Checked { name, found });
-    let told = TypeMap::of(certificate_at, content);
+    let told = TypeMap::of(certificate_at, content)?;
     let shared = shared(reading.0)?;
     let spool = SpoolOptions { listener: progress.listener(), ..SpoolOptions::new(&shared.spool_dir) };
     let recorded = recorded_table(predicate)?;
@@ -310,7 +329,8 @@ fn check_table(
             holds(&opened)?;
             check_reading(certificate_at, predicate, sources, &opened.read_as())?;
             let made = |opened: &Opened| Ok(opened.styles_into(told.of_target(recorded.0)?)?);
-            told.check_styles(&mut opened, first, &made, &holds)
+            told.check_styles(&mut opened, first, &made, &holds)?;
+            as_stated_of_equal(predicate, (records_of(&opened), None, told.reversible()), target)
         })?;
         let more = match sources.len() {
             1 => String::new(),

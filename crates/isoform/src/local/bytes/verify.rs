@@ -6,11 +6,12 @@ use std::sync::Arc;
 use coherence::content::{Model, PartContent};
 use coherence::digest::Digest;
 use coherence::statement::{BytesContent, Predicate};
+use coherence::verified::Records;
 use formats::bytes::Codec;
 use formats::file::ObjectFile;
 use formats::words::{all_were, counted};
 
-use super::super::verify::{Checked, NOT_AT_HAND, differs};
+use super::super::verify::{Checked, NOT_AT_HAND, as_stated_of_equal, differs};
 use super::content_of;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
@@ -46,6 +47,8 @@ pub fn check_content(
             if root(&theirs)?.to_string() != content.source || theirs != found {
                 return Err(differs(path));
             }
+            let records = Records { counted: bytes, set_aside: 0 };
+            as_stated_of_equal(predicate, (records, None, true), file.path())?;
             format!("{}: decoded again, and equal to the target", path.display())
         }
     };

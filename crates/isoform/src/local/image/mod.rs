@@ -272,10 +272,14 @@ fn measure(source: &Image, made: &Image, opened: &Opened) -> Result<Measures> {
         let tiles = tiles.measured(source, made)?;
         return Ok(Measures { evidence: tiles.evidence(), content, tiles: Some(tiles) });
     }
+    Ok(Measures { evidence: approximated(source, made)?, content, tiles: None })
+}
+
+/// What is found of an image and of what was made of it, whose samples may differ.
+fn approximated(source: &Image, made: &Image) -> Result<Evidence> {
     let mut comparison = SignalComparison::new(source.sample, APPROXIMATE_RULES[0]);
     comparison.push(&source.samples, &made.samples).map_err(untold)?;
-    let evidence = signal::evidence(APPROXIMATE_RULES, comparison.evidence);
-    Ok(Measures { evidence, content, tiles: None })
+    Ok(signal::evidence(APPROXIMATE_RULES, comparison.evidence))
 }
 
 /// What was proven of one image, for the album that it belongs to.

@@ -57,6 +57,16 @@ impl Floored {
         Some(Self { tiles: Tiles::new(&array.shape, side)?, budget })
     }
 
+    /// Pixels of a side.
+    pub fn side(&self) -> u64 {
+        self.tiles.side()
+    }
+
+    /// Samples of one that is not the last of a row or column.
+    pub fn samples(&self) -> u64 {
+        self.tiles.samples()
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.tiles.count()

@@ -3,24 +3,30 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use coherence::budget::Budget;
 use coherence::claim::{Claim, ReadBack};
 use coherence::content::{Grid, Model};
 use coherence::digest::Digest;
+use coherence::dsse::Malformed;
+use coherence::evidence::{ColumnEvidence, Evidence};
+use coherence::found::Found;
 use coherence::gate::{Gate, Measure};
-use coherence::pieces::Pieces;
 use coherence::sample::SampleType;
-use coherence::statement::{Predicate, SignalContent};
+use coherence::signal::{self, EXACT_RULES, Signature};
+use coherence::statement::{Pieces, Predicate, SignalContent};
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::image::sight::Viewer;
 use formats::image::{self, Image, ImageFormat};
+use formats::limits::TILE_SIDE_MIN;
 use formats::media::{self, Codec};
 use formats::words::counted;
 use serde_json::{Map, Value};
 
-use super::super::verify::{Checked, NOT_AT_HAND, as_stated, differs, unknown_bounds};
+use super::super::effective::check_all_dropped;
+use super::super::verify::{Checked, NOT_AT_HAND, as_stated, check_companions, differs, unknown_bounds};
 use super::tiles::{self, Floored, Worst};
-use super::{Spaced, content, decode, decode_any, directory_of, in_older_space, in_space};
+use super::{Spaced, approximated, content, decode, decode_any, directory_of, in_older_space, in_space};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
 
@@ -60,9 +66,13 @@ pub fn check_content(
     let text = match source {
         None => NOT_AT_HAND.into(),
         Some(path) => {
-            let theirs = certified_source(path, (predicate, certified), (to, sample), memory)?;
+            let (theirs, dropped) = certified_source(path, (predicate, certified), (to, sample), memory)?;
+            // What a step on the way leaves out, only the conversion knows.
+            if !parameters.contains_key("via") {
+                check_all_dropped((parameters, certified), &dropped, file.path())?;
+            }
             measure_again(predicate, &theirs, (&target, file.path()), checks)?;
-            checks.extend(tiles_again(predicate, &theirs, (&target, object), file.path())?);
+            checks.extend(measured_again(predicate, &theirs, (&target, object), file.path())?);
             let (d, psnr) = (&predicate.distortion.d, predicate.distortion.psnr_db.as_deref());
             match certified.equal {
                 true => format!("{}: decoded again, and equal to the target", path.display()),
@@ -78,7 +88,7 @@ pub fn check_content(
     Ok(target.signature().samples().unwrap_or(0))
 }
 
-/// A source as it was compared with its target.
+/// A source as it was compared with its target, and the keys of what the target lacks of it.
 ///
 /// # Errors
 /// Its content is not the one that was certified.
@@ -87,17 +97,17 @@ fn certified_source(
     (predicate, certified): (&Predicate, &SignalContent),
     (to, sample): (ImageFormat, SampleType),
     memory: u64,
-) -> Result<Image> {
+) -> Result<(Image, Vec<String>)> {
     let parameters = &predicate.conversion.parameters;
     let (drops, from) = (parameters.contains_key("drop"), codec(&predicate.conversion.from, parameters)?);
-    let compared = |space: Space| -> Result<Option<Image>> {
+    let compared = |space: Space| -> Result<Option<(Image, Vec<String>)>> {
         let decoded = decode_any(&Arc::new(ObjectFile::open(path)?), from, memory, directory_of(path))?;
         let led = as_led(in_samples(decoded, sample)?, parameters, space)?;
-        let mut theirs = space(led, to, drops)?.image;
+        let Spaced { image: mut theirs, dropped, .. } = space(led, to, drops)?;
         if parameters.contains_key("via") {
             theirs.attributes.retain(|(key, value)| certified.holds(key, value));
         }
-        Ok((root_of(&theirs)?.to_string() == certified.source).then_some(theirs))
+        Ok((root_of(&theirs)?.to_string() == certified.source).then_some((theirs, dropped)))
     };
     match compared(in_space)? {
         Some(theirs) => Ok(theirs),
@@ -157,84 +167,101 @@ fn measure_again(
     Ok(())
 }
 
-/// Measures again every tile that had a floor: what is found must be, to the last digit, what was certified,
-/// and the table of parts the one whose digest was. In certificates from before tiles had floors the image is
-/// one part, and its distance alone is compared.
-fn tiles_again(
+/// Measures again the image, and every tile that had a floor: what is found must be, to the last digit, what
+/// is certified. In certificates from before tiles had floors the image is one part.
+fn measured_again(
     predicate: &Predicate,
     source: &Image,
     (target, object): (&Image, Digest),
     path: &Path,
 ) -> Result<Option<Checked>> {
     let stated = &predicate.distortion;
-    let side = stated.pieces.as_ref().and_then(|pieces| pieces.side.as_ref()?.parse().ok());
-    let tiled = side.is_some();
-    if !tiled && predicate.content.equal() {
-        return Ok(None);
-    }
-    let side = side.unwrap_or(u64::from(source.width.max(source.height)));
     let other = |what: &str| Failure::Mismatch(format!("{}: {what}", path.display()));
     let budget = stated.budget().map_err(|error| unknown_bounds(predicate, path, &error))?;
-    let floored = Floored::certified(&source.signature(), budget, side)
-        .ok_or_else(|| other("has no tiles as were certified"))?;
-    let pieces = floored.measured(source, target)?;
-    pieces.check(&budget).map_err(|error| match tiles::missed(Some(floored), &error) {
-        Some(tile) => other(&format!("{tile} misses the floor that was certified: {error}")),
-        None => other(&error.to_string()),
-    })?;
-    let whole = again(predicate, source, (target, object), pieces)?;
-    let d = whole.evidence().d_squared().map_err(untold)?.sqrt();
-    if !tiled {
-        return match stated.d.parse() == Ok(d) {
-            true => Ok(Some(Checked { name: "distance", found: format!("measured again: d = {d}") })),
-            false => Err(other(&format!("d is {d}, and not {} as was certified", stated.d))),
-        };
+    let side_of = |pieces: &Pieces| pieces.side.as_ref()?.parse::<u64>().ok();
+    let side = stated.pieces.as_ref().map(side_of);
+    if let Some(side) = side.flatten().filter(|side| *side < TILE_SIDE_MIN) {
+        let field = "distortion.pieces.side";
+        let unknown = Malformed::Unexpected { field, found: side.to_string() };
+        return Err(unknown_bounds(predicate, path, &unknown));
     }
-    as_stated(predicate, (&whole, &budget), (path, "its tiles are"))?;
-    let (count, pixels) = (counted(floored.count() as usize, "tile"), format!("{side} × {side} pixels"));
-    let found = match tiles::worst(Some(floored), whole.pieces()) {
-        Some(worst) => {
-            let Worst { place, coherence } = worst;
-            format!("{count} of {pixels} measured again; {place} has the least coherence, {coherence:.6}")
+    let signature = source.signature();
+    let plain = Budget { part_absolute: 0.0, part_distance: 0.0, ..budget };
+    let longest = side.flatten().unwrap_or(u64::from(source.width.max(source.height)));
+    let due = Floored::of(&signature, plain, longest);
+    let (off, samples) = due.map_or((0.0, 0), |due| (due.budget.part_absolute, due.samples()));
+    check_companions(&budget, off, samples, path)?;
+    let floored = side.map(|side| Floored::certified(&signature, budget, side?));
+    let floored = floored.map(|tiles| tiles.ok_or_else(|| other("has no tiles as were certified")));
+    let floored = floored.transpose()?;
+    let tiles = floored.map(|floored| floored.measured(source, target)).transpose()?;
+    if let Some(tiles) = &tiles {
+        tiles.check(&budget).map_err(|error| match tiles::missed(floored, &error) {
+            Some(tile) => other(&format!("{tile} misses the floor that was certified: {error}")),
+            None => other(&error.to_string()),
+        })?;
+    }
+    let evidence = match &tiles {
+        Some(tiles) => tiles.evidence(),
+        // Where nothing was to differ, every sample is a symbol.
+        None if predicate.content.equal() && budget == Budget::ZERO => {
+            signal::evidence(EXACT_RULES, ColumnEvidence::equal(signature.samples().unwrap_or(0)))
         }
-        None => format!("{count} of {pixels} measured again"),
+        None => approximated(source, target)?,
     };
-    Ok(Some(Checked { name: "tiles", found }))
+    let first = predicate.source.first().and_then(|source| source.digest.blake3.parse::<Digest>().ok());
+    let first = first.ok_or_else(|| other("the certificate names no source"))?;
+    let part = part((0, first, object), (source, target), evidence)?;
+    let whole = whole(signature, vec![part])?;
+    let whole = match tiles {
+        Some(tiles) => whole.in_pieces(tiles).map_err(untold)?,
+        None => whole,
+    };
+    let what = match floored {
+        Some(_) => "its tiles are not as far from their source as was certified",
+        None => "its samples are not as far from their source as was certified",
+    };
+    as_stated(predicate, &Found::measured(&whole, &budget), (path, what))?;
+    whole.check(&budget).map_err(|error| other(&error.to_string()))?;
+    let Some(floored) = floored else {
+        let found = format!("measured again: d = {}", stated.d);
+        return Ok((!predicate.content.equal()).then_some(Checked { name: "distance", found }));
+    };
+    let (count, side) = (counted(floored.count() as usize, "tile"), floored.side());
+    let (pixels, worst) = (format!("{side} × {side} pixels"), tiles::worst(Some(floored), whole.pieces()));
+    let least = worst.map_or_else(String::new, |Worst { place, coherence }| {
+        format!("; {place} has the least coherence, {coherence:.6}")
+    });
+    Ok(Some(Checked { name: "tiles", found: format!("{count} of {pixels} measured again{least}") }))
 }
 
-/// What was certified of an image in tiles, from what they are found to be now.
-fn again(
-    predicate: &Predicate,
-    source: &Image,
-    (target, result): (&Image, Digest),
-    tiles: Pieces,
-) -> Result<VerifiedWhole> {
-    let stated = predicate.source.first().and_then(|source| source.digest.blake3.parse::<Digest>().ok());
-    let stated = stated.ok_or_else(|| Failure::Mismatch("the certificate names no source".into()))?;
+/// An image as a part of what was certified: its index and the digests of both files, both sides, and what was
+/// found of them.
+pub(super) fn part(
+    (part, from, result): (u64, Digest, Digest),
+    (source, target): (&Image, &Image),
+    evidence: Evidence,
+) -> Result<Verified> {
     let (theirs, ours) = (content(source)?, content(target)?);
-    let evidence = tiles.evidence();
-    let read = ReadBack {
-        grid: Grid::Signal,
-        units: ours.units,
-        result,
-        content: ours.leaves.clone(),
-        evidence: evidence.clone(),
-    };
+    let (grid, units) = (Grid::Signal, ours.units);
+    let read = ReadBack { grid, units, result, content: ours.leaves.clone(), evidence: evidence.clone() };
     let claim = Claim {
-        part: 0,
-        grid: Grid::Signal,
-        units: ours.units,
-        source: stated,
+        part,
+        grid,
+        units,
+        source: from,
         result,
         source_content: theirs.leaves,
         content: ours.leaves,
         evidence,
     };
-    let verified = Verified::check(claim, &read).map_err(untold)?;
-    let signature = source.signature();
+    Verified::check(claim, &read).map_err(untold)
+}
+
+/// All parts of an image, or of an album.
+pub(super) fn whole(signature: Signature, parts: Vec<Verified>) -> Result<VerifiedWhole> {
     let records = Records { counted: signature.samples().unwrap_or(u64::MAX), set_aside: 0 };
-    let whole = VerifiedWhole::assemble(&Model::Signal(signature), vec![verified], records);
-    whole.and_then(|whole| whole.in_pieces(tiles)).map_err(untold)
+    VerifiedWhole::assemble(&Model::Signal(signature), parts, records).map_err(untold)
 }
 
 pub(super) fn codec(media_type: &str, parameters: &Map<String, Value>) -> Result<Codec> {

@@ -29,10 +29,11 @@ use crate::failure::{Failure, Result};
 use crate::local::effective::check_reading;
 use crate::local::memory::readers_of_table;
 use crate::local::plan::retyped_on;
+use crate::local::source::records_of;
 use crate::local::type_map::TypeMap;
 use crate::local::verify::{
-    Checked, Evidence, NOT_AT_HAND, differs, recorded_paths, recorded_table, shared, under_either_typing,
-    unless_interrupted, unless_misfit,
+    Checked, Evidence, NOT_AT_HAND, as_stated_of_equal, differs, recorded_paths, recorded_table, shared,
+    under_either_typing, unless_interrupted, unless_misfit,
 };
 use crate::local::{hash_object, hash_untold, open_sources, stopped};
 use crate::meter::Stage;
@@ -69,7 +70,7 @@ pub fn verify(
         let (path, error) = (certificate_at.to_owned(), error.into());
         Failure::Certificate { path, error }
     })?;
-    let (rest, types) = (Rest::of(content, &partitioning), TypeMap::of(certificate_at, content));
+    let (rest, types) = (Rest::of(content, &partitioning), TypeMap::of(certificate_at, content)?);
     let (told, options) = ((&rest, &places), shared(reading.0)?);
     let found = read((target, predicate), &partitioning, told, &subjects, options, machine, progress)?;
     let rows = found.rows;
@@ -91,7 +92,8 @@ pub fn verify(
     if sources.is_empty() {
         passed("source", NOT_AT_HAND.into());
     } else {
-        let (about, target) = ((certificate_at, predicate, content), (&found, &partitioning));
+        let about = (target, certificate_at, predicate, content);
+        let target = (&found, &partitioning);
         let told = (&types, &rest, &places);
         passed("source", check_sources(about, target, told, sources, reading, machine, progress)?);
     }
@@ -111,7 +113,7 @@ pub fn verify(
 /// Cuts the sources by partition, and compares what comes of it with what the target holds, and where the
 /// rows stand that the certificate tells. Returns what was found.
 fn check_sources(
-    (certificate_at, predicate, content): (&Path, &Predicate, &TableContent),
+    (path, certificate_at, predicate, content): (&Path, &Path, &Predicate, &TableContent),
     (target, partitioning): (&Found, &Partitioning),
     (types, rest, places): (&TypeMap<'_>, &Rest, &Places),
     sources: &[PathBuf],
@@ -142,7 +144,11 @@ fn check_sources(
         check_reading(certificate_at, predicate, sources, &opened.read_as())?;
         let made = |opened: &Opened| styles(opened, partitioning, files.clone());
         types.check_styles(&mut opened, first, &made, &|opened| found(opened).map(drop))?;
-        if stand == *places { Ok(()) } else { Err(elsewhere(certificate_at, first)) }
+        if stand != *places {
+            return Err(elsewhere(certificate_at, first));
+        }
+        let partitions = Some(target.sequences.len() as u64);
+        as_stated_of_equal(predicate, (records_of(&opened), partitions, types.reversible()), path)
     })?;
     let more = if sources.len() > 1 { " and others" } else { "" };
     Ok(format!("{}{more}: decoded again; each partition holds its rows, in its order", first.display()))

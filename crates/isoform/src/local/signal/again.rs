@@ -4,8 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use coherence::budget::Budget;
 use coherence::content::{Model, PartContent};
 use coherence::digest::Digest;
+use coherence::found::Found;
 use coherence::signal::{APPROXIMATE_RULES, Signature};
 use coherence::statement::Predicate;
 use coherence::verified::{Records, Verified, VerifiedWhole};
@@ -17,7 +19,7 @@ use formats::words::counted;
 
 use super::super::pool;
 use super::super::source::joined;
-use super::super::verify::{Checked, as_stated, unknown_bounds};
+use super::super::verify::{Checked, as_stated, check_companions, unknown_bounds};
 use super::prove::{claim, measure};
 use super::seconds::Seconds;
 use super::{Opened, Told};
@@ -30,6 +32,10 @@ pub struct Sides<'a> {
     pub file: Arc<ObjectFile>,
     /// Its arrays.
     pub source: Arrays,
+    /// The source with all of its attributes: its rate tells how long a second is, also where it was dropped.
+    pub heard: &'a Signature,
+    /// Whether its arrays hold all that it tells of their values.
+    pub reversible: bool,
     /// Those of the target.
     pub target: &'a Arrays,
     /// The content of both, in the samples of the source.
@@ -48,14 +54,17 @@ pub fn measured(
     workers: usize,
     progress: &Progress,
 ) -> Result<Checked> {
-    let Sides { target, signature, path, .. } = sides;
+    let Sides { heard, reversible, target, signature, path, .. } = sides;
     let other = |what: String| Failure::Mismatch(format!("{}: {what}", path.display()));
     let stated = &predicate.distortion;
     let budget = stated.budget().map_err(|error| unknown_bounds(predicate, path, &error))?;
     let to = media::recorded(&predicate.conversion.to, &predicate.conversion.parameters);
     let to = to.ok_or_else(|| other("holds no arrays that are known here".into()))?;
-    let runs =
-        stated.pieces.as_ref().map(|_| Seconds::of(signature, &budget).map(|found| found.within(budget)));
+    let plain = Budget { part_absolute: 0.0, part_distance: 0.0, ..budget };
+    let seconds = Seconds::of(heard, &plain);
+    let (off, samples) = seconds.map_or((0.0, 0), |found| (found.budget.part_absolute, found.samples));
+    check_companions(&budget, off, samples, path)?;
+    let runs = stated.pieces.as_ref().and(seconds.map(|found| found.within(budget)));
     let opened = Opened {
         file: sides.file,
         arrays: sides.source,
@@ -63,7 +72,7 @@ pub fn measured(
         stored: stored(predicate, (target, signature), to),
         allocated: None,
         budget: Some(budget),
-        seconds: runs.flatten(),
+        seconds: runs,
         within: None,
         unmet: None,
         rules: APPROXIMATE_RULES,
@@ -80,7 +89,8 @@ pub fn measured(
         Failure::Mismatch(what) => other(what),
         failure => failure,
     })?;
-    as_stated(predicate, (&whole, &budget), (path, "its parts are"))?;
+    let found = Found { reversible, ..Found::measured(&whole, &budget) };
+    as_stated(predicate, &found, (path, "its parts are not as far from their source as was certified"))?;
     whole
         .check(&budget)
         .map_err(|error| other(format!("the bounds that were certified do not hold: {error}")))?;

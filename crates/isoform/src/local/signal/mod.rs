@@ -65,7 +65,7 @@ pub use tightest::{Place, Tightest};
 pub use verify::{check_content, root_of};
 
 /// The member of an array's style that tells the range that it declares.
-const PEAK: &str = "peak";
+pub const PEAK: &str = "peak";
 
 /// The budget for samples of a range up to this peak, where they declare one; `None` where nothing may
 /// differ.

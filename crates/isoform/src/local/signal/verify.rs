@@ -8,6 +8,7 @@ use coherence::digest::Digest;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
 use coherence::statement::{Predicate, SignalContent};
+use coherence::verified::Records;
 use formats::file::ObjectFile;
 use formats::media::{self, Codec};
 use formats::open::OpenOptions;
@@ -19,11 +20,12 @@ use formats::sound::depth::between;
 use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
+use super::super::effective::check_all_dropped;
 use super::super::pool;
-use super::super::verify::{Checked, NOT_AT_HAND, differs};
+use super::super::verify::{Checked, NOT_AT_HAND, as_stated_of_equal, differs};
 use super::again::{Sides, measured};
 use super::work::{digest, stretches};
-use super::{PEAK, Reading, Wanted, directory_of, open_source};
+use super::{PEAK, Reading, Told, Wanted, directory_of, open_source};
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
@@ -78,7 +80,8 @@ pub fn check_content(
     let wanted = wanted_of(&conversion.parameters)?;
     let layout = layout(&conversion.to, &conversion.parameters);
     let reading = Reading { table, layout, memory, workers, wanted: &*wanted };
-    let target = narrowed(file, (&conversion.to, &conversion.parameters), content, &reading, progress)?;
+    let (target, _) = chosen(file, (&conversion.to, &conversion.parameters), content, &reading, progress)?;
+    let target = narrowed(target, content);
     let signature = certified(content, target.signature())?;
     let samples = signature.samples().unwrap_or(0);
     let shapes = same_arrays(&signature, target.signature());
@@ -96,7 +99,9 @@ pub fn check_content(
         Some(path) => {
             let from = (conversion.from.as_str(), &conversion.parameters);
             let from_file = Arc::new(ObjectFile::open(path)?);
-            let theirs = narrowed(&from_file, from, content, &reading, progress)?;
+            let (theirs, told) = chosen(&from_file, from, content, &reading, progress)?;
+            let heard = theirs.signature().clone();
+            let theirs = narrowed(theirs, content);
             let same = match (theirs.signature().arrays.as_slice(), signature.arrays.as_slice()) {
                 // On its way over an image, an only array gets the name and the axes of one.
                 ([found], [certified]) if conversion.parameters.contains_key("via") => {
@@ -107,11 +112,20 @@ pub fn check_content(
             if !same || root_of(&theirs, &signature, workers, progress)?.to_string() != content.source {
                 return Err(differs(path));
             }
-            if !content.equal {
-                let signature = &signature;
-                let sides =
-                    Sides { file: from_file, source: theirs, target: &target, signature, path: file.path() };
+            if content.equal && asks_nothing(&conversion.parameters) {
+                let records = Records { counted: samples, set_aside: 0 };
+                as_stated_of_equal(predicate, (records, None, told.same), file.path())?;
+            } else {
+                let (target, signature, heard, path) = (&target, &signature, &heard, file.path());
+                let (source, reversible) = (theirs, told.same);
+                let sides = Sides { file: from_file, source, heard, reversible, target, signature, path };
                 checks.push(measured(predicate, sides, workers, progress)?);
+            }
+            // What a step on the way leaves out, only the conversion knows.
+            if !conversion.parameters.contains_key("via") {
+                let lacking = heard.attributes.iter().filter(|(key, value)| !content.holds(key, value));
+                let lacking: Vec<String> = lacking.map(|(key, _)| key.clone()).collect();
+                check_all_dropped((&conversion.parameters, content), &lacking, file.path())?;
             }
             let found = if content.equal { "equal to the target" } else { "what was certified" };
             format!("{}: decoded again, and {found}", path.display())
@@ -121,33 +135,46 @@ pub fn check_content(
     Ok(samples)
 }
 
+/// Whether nothing was to differ, so that every sample was compared and none measured.
+fn asks_nothing(parameters: &Map<String, Value>) -> bool {
+    parameters.get("within").is_none_or(|within| within == "exact")
+}
+
 fn same_arrays(left: &Signature, right: &Signature) -> bool {
     left.arrays.len() == right.arrays.len()
         && left.arrays.iter().zip(&right.arrays).all(|(a, b)| a.shape == b.shape)
 }
 
-/// The arrays of an object that a certificate is about.
-fn narrowed(
+/// The arrays of an object that a certificate is about, with all attributes of the object, and what is known
+/// of them.
+fn chosen(
     file: &Arc<ObjectFile>,
     (media_type, parameters): (&str, &Map<String, Value>),
     content: &SignalContent,
     reading: &Reading<'_>,
     progress: &Progress,
-) -> Result<Arrays> {
+) -> Result<(Arrays, Told)> {
     let Some(found) = media::recorded(media_type, parameters) else {
         return Err(Failure::Other(format!("{media_type} holds no arrays that are known here")));
     };
-    let (arrays, _) = open_source(file, found.codec, reading, directory_of(file.path()), progress)?;
+    let (arrays, told) = open_source(file, found.codec, reading, directory_of(file.path()), progress)?;
     let arrays = as_certified(arrays, parameters, content)?;
     let listed = |name: &str| content.arrays.iter().any(|array| array.name == name);
     let alone = content.arrays.len() == 1 && arrays.signature().arrays.len() == 1;
     let found = arrays.signature().arrays.iter().enumerate();
     let keep: Vec<usize> =
         found.filter(|(_, array)| alone || listed(&array.name)).map(|(index, _)| index).collect();
+    let attributes: Vec<usize> = (0..arrays.signature().attributes.len()).collect();
+    Ok((arrays.narrowed(&keep, &attributes), told))
+}
+
+/// The same with the attributes alone that were certified: the others were dropped.
+fn narrowed(arrays: Arrays, content: &SignalContent) -> Arrays {
     let held = arrays.signature().attributes.iter().enumerate();
     let certified = held.filter(|(_, (key, value))| content.holds(key, value));
     let attributes: Vec<usize> = certified.map(|(index, _)| index).collect();
-    Ok(arrays.narrowed(&keep, &attributes))
+    let all: Vec<usize> = (0..arrays.signature().arrays.len()).collect();
+    arrays.narrowed(&all, &attributes)
 }
 
 /// An array that became a sound by the rate that a person or a number beside it told, among those that were

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use coherence::certificate::Certificate;
 use coherence::content::{Model, PartContent};
-use coherence::digest::ObjectDigest;
+use coherence::digest::{Digest, ObjectDigest};
+use coherence::found::Found;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
-use coherence::statement::{Predicate, SignalContent};
+use coherence::statement::{DigestSet, Predicate, SignalContent};
+use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
 use formats::image::{self, Image, ImageFormat};
 use formats::media::Codec;
 use formats::words::counted;
 
-use super::super::super::effective::asked;
+use super::super::super::effective::{asked, check_dropped};
 use super::super::super::hash_object;
 use super::super::super::keys::own_key_id;
 use super::super::super::relative;
@@ -22,9 +24,11 @@ use super::super::super::replace::Replace;
 use super::super::super::seal::{refuse_foreign_certificate, refuse_own_source, with_path};
 use super::super::super::staging::certificate_path;
 use super::super::super::survey::is_about;
-use super::super::super::verify::{Checked, Evidence, NOT_AT_HAND, differs, read_certificate};
-use super::super::verify::{Space, codec, in_samples};
-use super::super::{ImageJob, content, decode, in_older_space, in_space};
+use super::super::super::verify::{
+    Checked, Evidence, NOT_AT_HAND, as_stated, check_companions, differs, read_certificate, unknown_bounds,
+};
+use super::super::verify::{Space, codec, in_samples, part, whole};
+use super::super::{ImageJob, Spaced, approximated, content, decode, in_older_space, in_space};
 use super::{Album, add, name_in};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -113,11 +117,7 @@ fn is_left(job: &ImageJob, is_own: &dyn Fn(&Certificate) -> bool, progress: &Pro
 
 /// Refuses to replace a certificate that is about files of the directory which this album does not make:
 /// what was proven of them together would be lost.
-fn refuse_orphans(
-    album: &Album,
-    at: PathBuf,
-    listed: &BTreeMap<String, coherence::statement::DigestSet>,
-) -> Result<()> {
+fn refuse_orphans(album: &Album, at: PathBuf, listed: &BTreeMap<String, DigestSet>) -> Result<()> {
     let made: BTreeSet<String> = album.jobs.iter().map(|job| name_in(&album.dir, &job.target)).collect();
     let is_there = |name: &String| album.dir.join(name).symlink_metadata().is_ok();
     let mut orphans = listed.keys().filter(|name| !made.contains(*name) && is_there(name));
@@ -133,7 +133,7 @@ fn refuse_orphans(
 }
 
 /// The targets that a certificate lists, by their names in the directory.
-fn listed(certificate: &Certificate) -> BTreeMap<String, coherence::statement::DigestSet> {
+fn listed(certificate: &Certificate) -> BTreeMap<String, DigestSet> {
     let subjects = certificate.statement().subject.iter();
     subjects.map(|subject| (below(&subject.name).to_owned(), subject.digest.clone())).collect()
 }
@@ -145,7 +145,7 @@ fn below(name: &str) -> &str {
 
 fn is_listed(
     (dir, target): (&Path, &Path),
-    listed: &BTreeMap<String, coherence::statement::DigestSet>,
+    listed: &BTreeMap<String, DigestSet>,
     progress: &Progress,
 ) -> Result<bool> {
     let Some(digest) = listed.get(&name_in(dir, target)) else { return Ok(false) };
@@ -179,18 +179,32 @@ pub fn check_album(
         .iter()
         .filter_map(|array| Some((array.name.as_str(), array.ty.parse().ok()?)))
         .collect();
-    let target = |name: &String| -> Result<(String, Image)> {
+    let target = |name: &String| -> Result<Image> {
         let image = decode(&ObjectFile::open(&dir.join(name))?, to, memory)?;
         let sample = types.get(name.as_str()).copied().unwrap_or(image.sample);
-        Ok((name.clone(), image::lifted(image, sample)?))
+        Ok(image::lifted(image, sample)?)
     };
-    let names: Vec<String> = listed.keys().cloned().collect();
-    let root = root(names.iter().map(target))?;
-    if root != certified.target {
+    let found = match sources {
+        [] => {
+            let mut all = Contents::default();
+            listed.keys().try_for_each(|name| all.push(name, &target(name)?))?;
+            Sides { target: all.root()?, whole: None }
+        }
+        sources => {
+            let about = (dir, predicate, certified, &listed);
+            beside_sources(about, (to, &types, &target), sources, memory)?
+        }
+    };
+    if found.target != certified.target {
         return Err(differs(dir));
     }
     passed("content", format!("all of {photographs} was decoded; its digest is that of the certificate"));
-    passed("source", check_sources(predicate, (certified, &types), (to, &names), sources, memory)?);
+    let of_sources = match (&found.whole, sources.first()) {
+        (Some(whole), _) => as_certified(predicate, whole, dir)?,
+        (None, Some(first)) => return Err(other_content(first)),
+        (None, None) => NOT_AT_HAND.into(),
+    };
+    passed("source", of_sources);
     Ok(Evidence {
         target: dir.to_owned(),
         certificate: certificate_at.to_owned(),
@@ -233,7 +247,7 @@ fn refuse_others(
     root: &Path,
     dir: &Path,
     to: ImageFormat,
-    listed: &BTreeMap<String, coherence::statement::DigestSet>,
+    listed: &BTreeMap<String, DigestSet>,
 ) -> Result<()> {
     let failed = |error| Failure::io(dir, error);
     for entry in std::fs::read_dir(dir).map_err(failed)? {
@@ -258,54 +272,103 @@ fn refuse_others(
     Ok(())
 }
 
-/// Decodes the sources, where they are at hand, and compares their content with what was certified.
-fn check_sources(
-    predicate: &Predicate,
-    (certified, types): (&SignalContent, &BTreeMap<&str, SampleType>),
-    (to, names): (ImageFormat, &[String]),
+/// What an album and its sources hold.
+struct Sides {
+    /// The root of the content of the album.
+    target: String,
+    /// All photographs, each measured against its source; `None` where these hold something else than was
+    /// certified.
+    whole: Option<VerifiedWhole>,
+}
+
+/// The failure of sources that hold something else than was certified.
+fn other_content(first: &Path) -> Failure {
+    let shown = first.display();
+    Failure::Mismatch(format!("{shown} and others: their content is not the one that was certified"))
+}
+
+/// Decodes the sources beside the album, and measures each photograph.
+fn beside_sources(
+    (dir, predicate, certified, listed): (&Path, &Predicate, &SignalContent, &BTreeMap<String, DigestSet>),
+    (to, types, target): (ImageFormat, &BTreeMap<&str, SampleType>, &dyn Fn(&String) -> Result<Image>),
     sources: &[PathBuf],
     memory: u64,
-) -> Result<String> {
-    if sources.is_empty() {
-        return Ok(NOT_AT_HAND.into());
-    }
+) -> Result<Sides> {
     let drops = predicate.conversion.parameters.contains_key("drop");
-    let decoded = |(path, name): (&PathBuf, &String)| -> Result<(String, Image)> {
+    let decoded = |path: &PathBuf, name: &String| -> Result<Image> {
         let file = ObjectFile::open(path)?;
         let image = decode(&file, super::super::format_of(&file)?, memory)?;
         let sample = types.get(name.as_str()).copied().unwrap_or(image.sample);
-        Ok((name.clone(), in_samples(image, sample)?))
+        in_samples(image, sample)
     };
-    let same = |space: Space| -> Result<bool> {
-        let compared = |source| {
-            let (name, image) = decoded(source)?;
-            Ok((name, space(image, to, drops)?.image))
-        };
-        Ok(root(sources.iter().zip(names).map(compared))? == certified.source)
+    let digest = |text: &str| text.parse::<Digest>().map_err(Failure::bug);
+    let sides = |space: Space| -> Result<Sides> {
+        let (mut signature, mut theirs, mut ours) =
+            (Signature::default(), Contents::default(), Contents::default());
+        let (mut parts, mut lacking) = (Vec::new(), Vec::new());
+        let files = predicate.source.iter().zip(sources);
+        for (index, ((name, file), (recorded, path))) in (0..).zip(listed.iter().zip(files)) {
+            let Spaced { image: source, dropped, .. } = space(decoded(path, name)?, to, drops)?;
+            let made = target(name)?;
+            lacking.push((dir.join(name), dropped));
+            ours.push(name, &made)?;
+            theirs.push(name, &source)?;
+            if source.signature() == made.signature() {
+                add(&mut signature, name, &source.signature());
+                let digests = (index, digest(&recorded.digest.blake3)?, digest(&file.blake3)?);
+                let evidence = approximated(&source, &made)?;
+                parts.push(part(digests, (&source, &made), evidence)?);
+            }
+        }
+        let same = theirs.root()? == certified.source && parts.len() == listed.len();
+        let whole = if same { Some(whole(signature, parts)?) } else { None };
+        let told = certified.arrays.iter().map(|array| &array.style).zip(lacking).filter(|_| same);
+        told.into_iter().try_for_each(|(told, (made, dropped))| check_dropped(told, &dropped, &made))?;
+        Ok(Sides { target: ours.root()?, whole })
     };
-    // What the older rule refuses was not certified by it.
-    if !same(in_space)? && !same(in_older_space).unwrap_or(false) {
-        let shown = sources[0].display();
-        return Err(Failure::Mismatch(format!(
-            "{shown} and others: their content is not the one that was certified"
-        )));
+    let found = sides(in_space)?;
+    match found.whole {
+        Some(_) => Ok(found),
+        // What the older rule refuses was not certified by it.
+        None => Ok(sides(in_older_space).unwrap_or(found)),
     }
-    let (d, psnr) = (&predicate.distortion.d, predicate.distortion.psnr_db.as_deref().unwrap_or("unknown"));
-    let count = sources.len();
+}
+
+/// Checks what is certified of the distance of an album, whose parts are its photographs.
+fn as_certified(predicate: &Predicate, whole: &VerifiedWhole, dir: &Path) -> Result<String> {
+    let stated = &predicate.distortion;
+    let budget = stated.budget().map_err(|error| unknown_bounds(predicate, dir, &error))?;
+    check_companions(&budget, 0.0, 0, dir)?;
+    let what = "its photographs are not as far from their sources as was certified";
+    as_stated(predicate, &Found::measured(whole, &budget), (dir, what))?;
+    whole.check(&budget).map_err(|error| {
+        let shown = dir.display();
+        Failure::Mismatch(format!("{shown}: the bounds that were certified do not hold: {error}"))
+    })?;
+    let (count, d) = (whole.parts().len(), &stated.d);
+    let psnr = stated.psnr_db.as_deref().unwrap_or("unknown");
     Ok(format!(
         "{count} were decoded again, and are what was certified: the album is at d = {d}, PSNR {psnr} dB"
     ))
 }
 
-/// The root of the content of images under their names.
-fn root(images: impl Iterator<Item = Result<(String, Image)>>) -> Result<String> {
-    let (mut signature, mut parts): (Signature, Vec<PartContent>) = (Signature::default(), Vec::new());
-    for found in images {
-        let (name, image) = found?;
-        add(&mut signature, &name, &image.signature());
-        parts.push(content(&image)?);
+/// The content of images under their names.
+#[derive(Default)]
+struct Contents {
+    signature: Signature,
+    parts: Vec<PartContent>,
+}
+
+impl Contents {
+    fn push(&mut self, name: &str, image: &Image) -> Result<()> {
+        add(&mut self.signature, name, &image.signature());
+        self.parts.push(content(image)?);
+        Ok(())
     }
-    let model = Model::Signal(signature);
-    let whole = model.tile(&parts).map_err(Failure::bug)?;
-    Ok(model.root(whole.units, &whole.leaves).map_err(Failure::bug)?.to_string())
+
+    fn root(self) -> Result<String> {
+        let model = Model::Signal(self.signature);
+        let whole = model.tile(&self.parts).map_err(Failure::bug)?;
+        Ok(model.root(whole.units, &whole.leaves).map_err(Failure::bug)?.to_string())
+    }
 }
