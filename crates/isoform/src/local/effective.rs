@@ -10,6 +10,7 @@ use formats::image::Declared;
 use formats::media::catalog;
 use serde_json::{Map, Value, json};
 
+use super::via::STEPS;
 use crate::failure::{Failure, Result};
 
 /// How sources were read: one entry where all were read alike, else one for each.
@@ -117,12 +118,13 @@ pub fn check_reading(
     Ok(())
 }
 
+/// What follows from options and sources, and asks for nothing.
+const FOLLOWING: [&str; 4] = [READING, WRITING, FROM_TARGET, STEPS];
+
 /// The parameters without what follows from them.
 pub fn asked(parameters: &Map<String, Value>) -> Map<String, Value> {
     let mut asked = parameters.clone();
-    [READING, WRITING, FROM_TARGET].into_iter().for_each(|key| {
-        asked.remove(key);
-    });
+    asked.retain(|key, _| !FOLLOWING.contains(&key.as_str()));
     asked
 }
 
@@ -155,7 +157,8 @@ fn lacks_something(made: &Predicate) -> bool {
         Content::Signal(signal) => signal.arrays.as_slice(),
         _ => &[],
     };
-    writing.into_iter().chain(styles.iter().map(|array| &array.style)).any(|told| told.contains_key(DROPPED))
+    writing.is_some_and(|told| told.contains_key(DROPPED))
+        || styles.iter().any(|array| array.style.get(DROPPED).is_some())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coherence::budget::Budget;
-use coherence::certificate::{self, Certificate, OtherFigure, Verdict, other_figure, part_table};
+use coherence::certificate::{self, Certificate, OtherFigure, Verdict, other_figure, part_table_digest};
 use coherence::content::{Grid, PartContent, content_root};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::dsse::{BUNDLE_BYTES_MAX, Bundle, Malformed, shown};
@@ -75,7 +75,7 @@ pub(super) fn as_stated(
         let nothing = |text: String| if text.is_empty() { "nothing".to_owned() } else { text };
         return other(&format!(": {name} is {}, and not {}", nothing(found), nothing(stated)));
     }
-    let table = Digest::blake3(&part_table(whole).map_err(Failure::bug)?);
+    let table = part_table_digest(whole).map_err(Failure::bug)?;
     match table.to_string() == predicate.verification.table.digest.blake3 {
         true => Ok(()),
         false => other(""),
@@ -124,7 +124,7 @@ pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certific
     }
     let mut bytes = vec![0; size as usize];
     file.read_exact_at(&mut bytes, 0)?;
-    checked(path, &bytes, pinned)
+    checked(path, bytes, pinned)
 }
 
 /// The same of one that a person named, which may be a pipe.
@@ -144,16 +144,18 @@ pub fn read_named_certificate(
             _ => Ok(()),
         }
     })?;
-    checked(path, &bytes, pinned)
+    checked(path, bytes, pinned)
 }
 
 fn too_long(path: &Path, size: u64) -> Failure {
     Failure::Other(format!("{}: {size} bytes are too many for a certificate", path.display()))
 }
 
-fn checked(path: &Path, bytes: &[u8], pinned: Option<&Digest>) -> Result<Certificate> {
+fn checked(path: &Path, bytes: Vec<u8>, pinned: Option<&Digest>) -> Result<Certificate> {
     let named = |error: certificate::CertificateError| Failure::Certificate { path: path.to_owned(), error };
-    let bundle = Bundle::parse(bytes).map_err(|error| named(error.into()))?;
+    let bundle = Bundle::parse(&bytes).map_err(|error| named(error.into()))?;
+    // Of a large one no form is held beside the next.
+    drop(bytes);
     certificate::verify(&bundle, pinned).map_err(named)
 }
 
