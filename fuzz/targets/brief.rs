@@ -28,6 +28,9 @@ const INPUT_BYTES_MAX: usize = 64 << 10;
 /// Changes of one input at most.
 const CHANGES_MAX: usize = 5;
 
+/// The exit code where what is tried cannot be kept.
+const UNKEPT: i32 = 3;
+
 /// Numbers at which decoders go wrong: ends of ranges, and what is one beyond.
 const NUMBERS: [u64; 10] = [
     0,
@@ -55,7 +58,10 @@ fn main() {
     });
     let begun = Instant::now();
     let attempt = |input: &[u8]| {
-        std::fs::write(&tried, input).expect("there is room for what is tried");
+        if let Err(error) = std::fs::write(&tried, input) {
+            eprintln!("{}: cannot keep what is tried next ({error}); no input is at fault", tried.display());
+            std::process::exit(UNKEPT);
+        }
         let begun = Instant::now();
         fuzz::judge(input);
         let time = begun.elapsed();

@@ -314,3 +314,62 @@ def test_a_batch_knows_by_what_types_its_targets_were_made(isoform, written, tmp
     harness.certificate_of(written).unlink()
     (failed,) = isoform(*command).expect(3).json()["sources"]
     assert "told other types when it was made" in failed["error"]["message"]
+
+
+@pytest.fixture
+def parted(isoform, tmp_path):
+    """The directory of CSV that a table of all types became, with a key between the columns."""
+    table = all_types(tmp_path / "d.parquet")
+    table = table.add_column(3, "k", pa.array(["a b", "a b", None]))
+    pq.write_table(table, tmp_path / "d.parquet")
+    isoform("convert", tmp_path / "d.parquet", tmp_path / "parts", "--to", "csv", "--partition-by", "k").expect(0)
+    return tmp_path / "parts"
+
+
+def test_a_partitioned_directory_has_the_types_of_its_certificate(isoform, parted, tmp_path):
+    source, back = tmp_path / "d.parquet", tmp_path / "back.parquet"
+    plan = isoform("plan", parted, back, "--json").expect(0).json()
+    why = f"type from the certificate {harness.certificate_of(parted).name}"
+    assert [column["why"] == why for column in plan["columns"]].count(False) == 1 and plan["verdict"] == "EXACT"
+    done = isoform("convert", parted, back, "--json").expect(0).json()
+    assert done["verdict"] == "EXACT" and typed_by(parted) in done["notes"] and typed_by(parted) in plan["notes"]
+    assert told(isoform, back) == told(isoform, source)
+    isoform("convert", parted, tmp_path / "again", "--to", "tsv", "--partition-by", "k").expect(0)
+    isoform("convert", tmp_path / "again", tmp_path / "again.parquet").expect(0)
+    assert told(isoform, tmp_path / "again.parquet") == told(isoform, source)
+    harness.certificate_of(parted).unlink()
+    for target in (back, tmp_path / "again"):
+        assert "decoded again" in isoform("verify", target).expect(0).out, target
+
+
+def test_a_partitioned_directory_gives_back_its_spellings(isoform, tmp_path):
+    rows = ["300,31/12/2025,b,1.50,NA\n", "301,01/02/2024,a,2.25,7\n", "302,02/02/2024,b,3.25,8\n"]
+    (tmp_path / "p.csv").write_text("".join(["id,day,g,price,n\n", *rows]))
+    isoform("convert", tmp_path / "p.csv", tmp_path / "parts", "--to", "csv", "--partition-by", "g").expect(0)
+    back = tmp_path / "back.csv"
+    isoform("convert", tmp_path / "parts", back).expect(0)
+    assert back.read_text() == "".join(["id,day,g,price,n\n", rows[1], rows[0], rows[2]])
+    isoform("convert", tmp_path / "parts", tmp_path / "typed.parquet").expect(0)
+    isoform("convert", tmp_path / "p.csv", tmp_path / "straight.parquet").expect(0)
+    assert told(isoform, tmp_path / "typed.parquet")[1] == told(isoform, tmp_path / "straight.parquet")[1]
+    harness.certificate_of(tmp_path / "parts").unlink()
+    for target in (back, tmp_path / "typed.parquet"):
+        isoform("verify", target).expect(0)
+
+
+def test_a_partitioned_directory_is_read_by_its_values_where_its_certificate_is_not_followed(isoform, parted, tmp_path):
+    def told_of(number, *options, program=isoform):
+        target = tmp_path / f"{number}.parquet"
+        notes = " ".join(notes_of(program, parted, target, *options))
+        assert "types and spellings" not in notes and dict(told(isoform, target)[1])["int16"] == "int64"
+        isoform("verify", target).expect(0)
+        return notes
+
+    assert told_of(1, "--no-certified-types") == ""
+    assert "options of reading were given" in told_of(2, "--type", "int16=int64")
+    assert "options of reading were given" in told_of(3, "--null", "")
+    # A key's own type says nothing of how the files are read.
+    assert "types and spellings" in " ".join(notes_of(isoform, parted, tmp_path / "4.parquet", "--type", "k=text"))
+    assert "another key" in told_of(5, program=harness.Program(tmp_path / "elsewhere"))
+    shutil.copy(next(parted.glob("k=a*/*.csv")), next(parted.glob("k=a*")) / "part-1.csv")
+    assert told_of(7) == ""

@@ -11,15 +11,16 @@ use crate::evidence::EvidenceError;
 use crate::found::{checks, requested};
 use crate::gate::Measured;
 use crate::key;
-pub use crate::part_table::part_table;
+pub use crate::part_table::{part_table, part_table_digest};
 use crate::statement::{
-    BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, PartCounts,
-    PartTable, Partitions, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute, SignalContent, Source,
-    Statement, Subject, TableContent, TableDigest, Tau, Tool, TypedColumn, Verification,
+    BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, Parameters,
+    PartCounts, PartTable, Partitions, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute,
+    SignalContent, Source, Statement, Style, Subject, TableContent, TableDigest, Tau, Tool, TypedColumn,
+    Verification,
 };
 use crate::verified::{Records, VerifiedWhole};
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use serde_json::{Map, Value};
+use serde::Deserialize;
 use std::fmt;
 use thiserror::Error;
 
@@ -51,7 +52,7 @@ pub struct File {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnStyle {
     /// Members of `style`; numbers beyond 2^53 and fractions must be strings.
-    pub style: Map<String, Value>,
+    pub style: Style,
     /// True when converting back gives the same field text; also for columns that never were text.
     pub reversible: bool,
 }
@@ -66,7 +67,7 @@ pub struct Facts {
     /// Files made.
     pub targets: Vec<File>,
     /// Options that decide the result.
-    pub parameters: Map<String, Value>,
+    pub parameters: Parameters,
     /// RFC 3339 time at which the run began.
     pub started_on: String,
     /// RFC 3339 time at which it ended.
@@ -212,16 +213,44 @@ fn known(bundle: &Bundle) -> Result<Statement, Malformed> {
     Ok(statement)
 }
 
+/// What is read of a statement that is not known here: its key, or the program that made it.
+#[derive(Deserialize)]
+struct Stated<T> {
+    predicate: T,
+}
+
+#[derive(Deserialize)]
+struct StatedKey {
+    key: String,
+}
+
+#[derive(Deserialize)]
+struct StatedBy {
+    conversion: StatedConversion,
+}
+
+#[derive(Deserialize)]
+struct StatedConversion {
+    tool: StatedTool,
+}
+
+#[derive(Deserialize)]
+struct StatedTool {
+    name: String,
+    version: String,
+}
+
 /// The key that signed a statement which is not known here as it stands, where that is the one which it
 /// names, and the program that made it, if that is told; else nothing.
 fn stated_by(bundle: &Bundle) -> Option<(Digest, Option<String>)> {
-    let statement: Value = read("statement", bundle.unverified_payload()).ok()?;
-    let predicate = statement.get("predicate")?;
-    let signer = key::from_pem(predicate.get("key")?.as_str()?).ok()?;
+    let payload = bundle.unverified_payload();
+    let stated: Stated<StatedKey> = read("statement", payload).ok()?;
+    let signer = key::from_pem(&stated.predicate.key).ok()?;
     let key_id = key::key_id(&signer).ok()?;
     let is_named = key_id == *bundle.unverified_key_id();
-    let tool = |member: &str| predicate.pointer(&format!("/conversion/tool/{member}"))?.as_str();
-    let tool = tool("name").zip(tool("version")).map(|(name, version)| format!("{name} {version}"));
+    let by = read::<Stated<StatedBy>>("statement", payload).ok();
+    let tool = by.map(|by| by.predicate.conversion.tool);
+    let tool = tool.map(|tool| format!("{} {}", tool.name, tool.version));
     (is_named && bundle.is_signed_by(&signer)).then_some((key_id, tool))
 }
 
@@ -230,8 +259,7 @@ pub fn sign(whole: &VerifiedWhole, facts: Facts, key: &SigningKey) -> Result<Bun
     let payload = {
         let statement = state(whole, facts, &key.verifying_key())?;
         consistency::check(&statement.predicate)?;
-        let value = serde_json::to_value(statement).unwrap_or_default();
-        canonical::to_bytes(&value)?
+        canonical::to_bytes(&statement)?
     };
     // A certificate that its own reader refuses must never leave.
     let bundle = Bundle::sign(payload, key)?;
@@ -258,21 +286,24 @@ fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Stat
     let (Some(from), Some(to)) = (facts.sources.first(), facts.targets.first()) else {
         return Err(BuildError::NoFiles);
     };
-    let subject =
-        facts.targets.iter().map(|file| Subject { name: file.name.clone(), digest: (&file.object).into() });
-    let source = facts.sources.iter().map(|file| Source {
-        name: file.name.clone(),
+    let (from, to) = (from.media_type.clone(), to.media_type.clone());
+    let distortion = distortion(whole, &facts)?;
+    let verification = verification(whole, &facts, key)?;
+    let subject = facts.targets.into_iter();
+    let subject = subject.map(|file| Subject { name: file.name, digest: (&file.object).into() });
+    let source = facts.sources.into_iter().map(|file| Source {
+        name: file.name,
         digest: (&file.object).into(),
-        media_type: file.media_type.clone(),
+        media_type: file.media_type,
         size: file.object.size.to_string(),
     });
     let conversion = Conversion {
-        from: from.media_type.clone(),
-        to: to.media_type.clone(),
-        tool: facts.tool.clone(),
-        parameters: facts.parameters.clone(),
-        started_on: facts.started_on.clone(),
-        finished_on: facts.finished_on.clone(),
+        from,
+        to,
+        tool: facts.tool,
+        parameters: facts.parameters,
+        started_on: facts.started_on,
+        finished_on: facts.finished_on,
     };
     Ok(Statement {
         statement_type: STATEMENT_TYPE.to_owned(),
@@ -281,8 +312,8 @@ fn state(whole: &VerifiedWhole, facts: Facts, key: &VerifyingKey) -> Result<Stat
         predicate: Predicate {
             conversion,
             source: source.collect(),
-            distortion: distortion(whole, &facts)?,
-            verification: verification(whole, &facts, key)?,
+            distortion,
+            verification,
             content: content(whole, facts.styles),
             execution: facts.execution,
             key: key::to_pem(key)?,
@@ -407,7 +438,7 @@ fn verification(
         },
         undetected: "0".to_owned(),
         checks: checks.collect(),
-        table: PartTable { digest: TableDigest { blake3: Digest::blake3(&part_table(whole)?).to_string() } },
+        table: PartTable { digest: TableDigest { blake3: part_table_digest(whole)?.to_string() } },
     })
 }
 

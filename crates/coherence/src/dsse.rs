@@ -9,7 +9,9 @@ use crate::key;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::borrow::Cow;
 use thiserror::Error;
 
 /// Media type of the bundle.
@@ -101,36 +103,38 @@ pub enum Malformed {
     },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawBundle {
+struct RawBundle<'a> {
     media_type: String,
     verification_material: RawMaterial,
-    dsse_envelope: RawEnvelope,
+    #[serde(borrow)]
+    dsse_envelope: RawEnvelope<'a>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RawMaterial {
     public_key: RawHint,
-    tlog_entries: Vec<serde_json::Value>,
+    tlog_entries: Vec<IgnoredAny>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawHint {
     hint: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawEnvelope {
+struct RawEnvelope<'a> {
     payload_type: String,
-    payload: String,
+    #[serde(borrow)]
+    payload: Cow<'a, str>,
     signatures: Vec<RawSignature>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSignature {
     keyid: String,
@@ -141,21 +145,30 @@ struct RawSignature {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
     key_id: Digest,
-    payload: Vec<u8>,
+    /// What the signature covers, the last of which is the payload.
+    covered: Vec<u8>,
+    payload_begin: usize,
     signature: [u8; 64],
 }
 
 /// The bytes that a DSSE signature covers.
 pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
-    [head.as_bytes(), payload].concat()
+    [&head(payload_type, payload.len()), payload].concat()
+}
+
+/// What stands before a payload of so many bytes in what a signature covers.
+fn head(payload_type: &str, payload_bytes: usize) -> Vec<u8> {
+    format!("DSSEv1 {} {payload_type} {payload_bytes} ", payload_type.len()).into_bytes()
 }
 
 impl Bundle {
     /// Signs a payload.
     pub(crate) fn sign(payload: Vec<u8>, key: &SigningKey) -> Result<Self, key::BadKey> {
-        let signature = key.sign(&pre_authentication_encoding(PAYLOAD_TYPE, &payload)).to_bytes();
-        Ok(Self { key_id: key::key_id(&key.verifying_key())?, payload, signature })
+        let covered = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
+        let payload_begin = covered.len() - payload.len();
+        drop(payload);
+        let signature = key.sign(&covered).to_bytes();
+        Ok(Self { key_id: key::key_id(&key.verifying_key())?, covered, payload_begin, signature })
     }
 
     /// Reads a bundle. That it parses says nothing about its signature.
@@ -178,32 +191,28 @@ impl Bundle {
         if hint != signature.keyid {
             return Err(Malformed::KeyNames);
         }
-        let payload =
-            BASE64.decode(&raw.dsse_envelope.payload).map_err(|_| Malformed::Base64 { field: "payload" })?;
         let bad_signature = Malformed::Base64 { field: "sig" };
         let signature = BASE64.decode(&signature.sig).map_err(|_| bad_signature.clone())?;
         let signature = signature.try_into().map_err(|_| bad_signature)?;
-        Ok(Self { key_id, payload, signature })
+        let (covered, payload_begin) = covered(&raw.dsse_envelope.payload)?;
+        Ok(Self { key_id, covered, payload_begin, signature })
     }
 
     /// The canonical bytes of the bundle.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let key_id = self.key_id.to_string();
-        let signature = RawSignature { keyid: key_id.clone(), sig: BASE64.encode(self.signature) };
-        let raw = RawBundle {
-            media_type: BUNDLE_TYPE.to_owned(),
-            verification_material: RawMaterial {
-                public_key: RawHint { hint: key_id },
-                tlog_entries: Vec::new(),
-            },
-            dsse_envelope: RawEnvelope {
-                payload_type: PAYLOAD_TYPE.to_owned(),
-                payload: BASE64.encode(&self.payload),
-                signatures: vec![signature],
-            },
-        };
-        let value = serde_json::to_value(raw).unwrap_or_default();
-        canonical::to_bytes(&value).unwrap_or_default()
+        let (key_id, signature) = (self.key_id, BASE64.encode(self.signature));
+        let behind = format!(
+            "\",\"payloadType\":\"{PAYLOAD_TYPE}\",\"signatures\":[{{\"keyid\":\"{key_id}\",\"sig\":\"{signature}\"}}]}},\
+             \"mediaType\":\"{BUNDLE_TYPE}\",\"verificationMaterial\":{{\"publicKey\":{{\"hint\":\"{key_id}\"}},\
+             \"tlogEntries\":[]}}}}"
+        );
+        let before = "{\"dsseEnvelope\":{\"payload\":\"";
+        let payload = self.unverified_payload();
+        let mut text = String::with_capacity(before.len() + payload.len().div_ceil(3) * 4 + behind.len());
+        text.push_str(before);
+        BASE64.encode_string(payload, &mut text);
+        text.push_str(&behind);
+        text.into_bytes()
     }
 
     /// Name of the key that is said to have signed: a hint until the signature is checked.
@@ -213,21 +222,30 @@ impl Bundle {
 
     /// The payload: nothing in it is known to be true until the signature is checked.
     pub fn unverified_payload(&self) -> &[u8] {
-        &self.payload
+        self.covered.get(self.payload_begin..).unwrap_or_default()
     }
 
     /// True when this key made the signature.
     pub(crate) fn is_signed_by(&self, key: &VerifyingKey) -> bool {
-        let signed = pre_authentication_encoding(PAYLOAD_TYPE, &self.payload);
-        key.verify_strict(&signed, &Signature::from_bytes(&self.signature)).is_ok()
+        key.verify_strict(&self.covered, &Signature::from_bytes(&self.signature)).is_ok()
+    }
+}
+
+/// What the signature of a payload in base64 covers, and where the payload begins there.
+fn covered(payload: &str) -> Result<(Vec<u8>, usize), Malformed> {
+    let padding = payload.bytes().rev().take_while(|byte| *byte == b'=').count();
+    let bytes = (payload.len() / 4 * 3).saturating_sub(padding);
+    let mut covered = head(PAYLOAD_TYPE, bytes);
+    let begin = covered.len();
+    let decoded = BASE64.decode_vec(payload, &mut covered);
+    match decoded.is_ok() && covered.len() == begin + bytes {
+        true => Ok((covered, begin)),
+        false => Err(Malformed::Base64 { field: "payload" }),
     }
 }
 
 /// Reads canonical JSON within the limits.
-pub(crate) fn read<T: serde::de::DeserializeOwned>(
-    document: &'static str,
-    bytes: &[u8],
-) -> Result<T, Malformed> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(document: &'static str, bytes: &'a [u8]) -> Result<T, Malformed> {
     if bytes.len() > BUNDLE_BYTES_MAX {
         return Err(Malformed::TooLarge { bytes: bytes.len() });
     }
@@ -238,18 +256,17 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(
         let reason = text.strip_suffix(&place).unwrap_or(&text).to_owned();
         Malformed::Json { document, reason, line, column }
     };
-    let value: serde_json::Value = parse(bytes).map_err(broken)?;
     // This also refuses doubled keys, of which readers see the first, the last or both.
-    if canonical::to_bytes(&value).as_deref() != Ok(bytes) {
+    if !canonical::is_canonical(bytes) {
+        parse::<IgnoredAny>(bytes).map_err(broken)?;
         return Err(Malformed::NotCanonical { document });
     }
-    // Read again from the bytes, so that an error has a place.
     parse(bytes).map_err(broken)
 }
 
-/// Parses bytes of which [`check_depth`] has said that they nest no deeper than [`DEPTH_MAX`], which is more
-/// than the parser's own limit.
-fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+/// Parses bytes of which it is known that they nest no deeper than [`DEPTH_MAX`], which is more than the parser's
+/// own limit.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     let mut parser = serde_json::Deserializer::from_slice(bytes);
     parser.disable_recursion_limit();
     let value = T::deserialize(&mut parser)?;

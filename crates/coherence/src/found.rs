@@ -5,10 +5,9 @@ use crate::budget::{Bound, Budget};
 use crate::certificate::{BuildError, Verdict, decimal};
 use crate::claim::equal;
 use crate::content::Grid;
-use crate::digest::Digest;
 use crate::distortion::{self, measured};
 use crate::evidence::{self, Evidence};
-use crate::part_table::part_table;
+use crate::part_table::part_table_digest;
 use crate::statement::{Content, Distortion, Predicate, Verification, WorstPart};
 use crate::verified::{Records, VerifiedWhole};
 
@@ -119,7 +118,7 @@ impl<'a> Found<'a> {
         }));
         if let Some(whole) = self.whole {
             found.push(("parts.total", parts));
-            found.push(("table", Digest::blake3(&part_table(whole)?).to_string()));
+            found.push(("table", part_table_digest(whole)?.to_string()));
         }
         Ok(found)
     }

@@ -139,6 +139,9 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
     let (format, wrapping, file) = (first.opened.format, first.opened.wrapping, first.opened.file.clone());
     agree::check_kinds(&members)?;
     let mut concat = match format {
+        Format::Csv | Format::Tsv if members.iter().all(|member| is_told(&member.opened)) => {
+            agree::told_fields(members, options, &rules)?
+        }
         Format::Csv | Format::Tsv => agree::fields(members, options, &rules)?,
         Format::JsonLines if members.iter().all(|member| member.opened.certified().is_some()) => {
             agree::certified(members)
@@ -159,6 +162,11 @@ pub fn open_many(inputs: Vec<Input>, options: &ConcatOptions) -> Result<Opened> 
     let set_aside = crate::set_aside::joined(set_aside);
     let (advised, read_as) = (true, Map::new());
     Ok(Opened { format, wrapping, file, notes, plain, set_aside, read_as, advised, marks_found, table })
+}
+
+/// Whether a certificate tells the types of all columns.
+fn is_told(opened: &Opened) -> bool {
+    opened.certified().is_some_and(Certified::tells_all)
 }
 
 /// What the headers of all members that have a column call it, where that is not its name; for each column.

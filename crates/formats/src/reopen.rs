@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use serde_json::{Map, Value};
+use coherence::statement::Style;
 
 use crate::binary::{open_binary, open_bounded};
 use crate::csv::{self, CsvEncoder, CsvFormat, CsvTable, ScanOptions, scan};
@@ -209,7 +209,7 @@ pub fn open_recorded(
     file: Arc<ObjectFile>,
     (format, media): (Format, &Recorded),
     names: &[String],
-    styles: &[Map<String, Value>],
+    styles: &[Style],
     row_bytes_max: usize,
     spool: SpoolOptions<'_>,
 ) -> Result<Box<dyn TableSource>> {

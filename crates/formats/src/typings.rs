@@ -3,6 +3,8 @@
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use coherence::certificate::ColumnStyle;
+use coherence::statement::Style;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -105,7 +107,7 @@ impl Typings {
                     reversible = fields[index].reversible && json[index].is_reversible();
                 }
             }
-            Ok(ColumnStyle { style, reversible })
+            Ok(ColumnStyle { style: style.into(), reversible })
         };
         schema.fields().iter().enumerate().map(style).collect()
     }
@@ -114,20 +116,26 @@ impl Typings {
     /// kind, which spells some values in ways that the target's has no place for.
     pub fn styles_from(&self, source: &Typings, schema: &Schema) -> Result<Vec<ColumnStyle>> {
         let mut styles = self.styles(schema)?;
-        for (index, ColumnStyle { style, .. }) in styles.iter_mut().enumerate() {
-            match (self, source) {
-                (Typings::Json(_), Typings::Fields(typings) | Typings::Both(typings, _))
-                    if fits(typings, schema) =>
-                {
-                    insert_field(style, &typings[index])?;
+        match (self, source) {
+            (Typings::Json(_), Typings::Fields(typings) | Typings::Both(typings, _))
+                if fits(typings, schema) =>
+            {
+                for (column, typing) in styles.iter_mut().zip(typings) {
+                    let mut members = column.style.members();
+                    insert_field(&mut members, typing)?;
+                    column.style = members.into();
                 }
-                (Typings::Fields(_), Typings::Json(typings) | Typings::Both(_, typings))
-                    if is_as_wide(typings, schema) =>
-                {
-                    style.insert(JSON.into(), json_typing(&typings[index])?);
-                }
-                _ => {}
             }
+            (Typings::Fields(_), Typings::Json(typings) | Typings::Both(_, typings))
+                if is_as_wide(typings, schema) =>
+            {
+                for (column, typing) in styles.iter_mut().zip(typings) {
+                    let mut members = column.style.members();
+                    members.insert(JSON.into(), json_typing(typing)?);
+                    column.style = members.into();
+                }
+            }
+            _ => {}
         }
         Ok(styles)
     }
@@ -136,11 +144,7 @@ impl Typings {
     ///
     /// # Errors
     /// Records that are none, or not of this kind.
-    pub fn recorded(
-        names: &[String],
-        styles: &[Map<String, Value>],
-        as_json: bool,
-    ) -> Result<(SchemaRef, Self)> {
+    pub fn recorded(names: &[String], styles: &[Style], as_json: bool) -> Result<(SchemaRef, Self)> {
         let (schema, fields) = fields_of(names, styles)?;
         let typings = if as_json { Typings::Json(json_of(styles)?) } else { Typings::Fields(fields) };
         Ok((schema, typings))
@@ -151,9 +155,9 @@ impl Typings {
     ///
     /// # Errors
     /// Records that are none.
-    pub fn recorded_all(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaRef, Self)> {
+    pub fn recorded_all(names: &[String], styles: &[Style]) -> Result<(SchemaRef, Self)> {
         let (schema, fields) = fields_of(names, styles)?;
-        let typings = match styles.iter().any(|style| style.contains_key(JSON)) {
+        let typings = match styles.iter().any(|style| style.get(JSON).is_some()) {
             true => Typings::Both(fields, json_of(styles)?),
             false => Typings::Fields(fields),
         };
@@ -165,26 +169,39 @@ impl Typings {
         if *self == Typings::Native {
             return Ok(None);
         }
-        let styles = self.styles(schema)?;
-        let styles: Vec<Value> = styles.into_iter().map(|style| Value::Object(style.style)).collect();
-        Ok(Some(json!({ "version": 1, "columns": styles }).to_string()))
+        Ok(Some(format!("{{\"version\":1,\"columns\":{}}}", text_of(&self.styles(schema)?))))
     }
 
     /// The typings that a target's metadata keep, if they are there and still fit its columns. The entry is
     /// advice about spelling, so one that is broken is passed over.
     pub fn of_metadata(schema: &Schema) -> Self {
         let record = schema.metadata().get(STYLES_KEY).and_then(|text| crate::carry::nested_json(text).ok());
-        let styles = record.as_ref().and_then(|record| record.get("columns")).and_then(Value::as_array);
-        let styles: Option<Vec<_>> =
-            styles.and_then(|all| all.iter().map(|style| style.as_object().cloned()).collect());
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let found = styles.filter(|styles| styles.len() == names.len());
-        let found = found.and_then(|styles| Typings::recorded_all(&names, &styles).ok());
+        let found = record.filter(|record: &Record| record.columns.len() == names.len());
+        let found = found.and_then(|record| Typings::recorded_all(&names, &record.columns).ok());
         match found {
             Some((recorded, typings)) if same_types(&recorded, schema) => typings,
             _ => Typings::Native,
         }
     }
+}
+
+/// What is read of the entry for a target's metadata.
+#[derive(Deserialize)]
+struct Record {
+    columns: Vec<Style>,
+}
+
+/// The records of columns as one array of JSON.
+pub fn text_of(styles: &[ColumnStyle]) -> String {
+    let length: usize = styles.iter().map(|column| column.style.as_str().len() + 1).sum();
+    let mut text = String::with_capacity(length + 2);
+    for (index, column) in styles.iter().enumerate() {
+        text.push(if index == 0 { '[' } else { ',' });
+        text.push_str(column.style.as_str());
+    }
+    text.push_str(if styles.is_empty() { "[]" } else { "]" });
+    text
 }
 
 /// Records how a column stands in delimited text.
@@ -195,8 +212,9 @@ fn insert_field(style: &mut Map<String, Value>, typing: &ColumnTyping) -> Result
 }
 
 /// The schema and the typings of fields that records describe.
-fn fields_of(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaRef, Vec<ColumnTyping>)> {
-    let field = |style: &Map<String, Value>| {
+fn fields_of(names: &[String], styles: &[Style]) -> Result<(SchemaRef, Vec<ColumnTyping>)> {
+    let field = |style: &Style| {
+        let style = style.members();
         let typing = ColumnTyping::from_json(style.get(FIELD).ok_or_else(no_text)?)?;
         let source_name = match style.get(SOURCE_NAME) {
             None => None,
@@ -212,9 +230,9 @@ fn fields_of(names: &[String], styles: &[Map<String, Value>]) -> Result<(SchemaR
 }
 
 /// The typings of values of JSON that records describe.
-fn json_of(styles: &[Map<String, Value>]) -> Result<Vec<jsonl::Typing>> {
+fn json_of(styles: &[Style]) -> Result<Vec<jsonl::Typing>> {
     let json = styles.iter().map(|style| {
-        let typing = style.get(JSON).cloned().ok_or_else(no_text)?;
+        let typing = style.get(JSON).ok_or_else(no_text)?;
         serde_json::from_value(typing).map_err(|_| no_text())
     });
     json.collect()
@@ -296,11 +314,11 @@ mod tests {
         let (schema, field, json) = days();
         let both = Typings::Both(vec![field.clone()], vec![json]);
         let own = Typings::Json(jsonl::Typing::of_schema(&schema));
-        let style = own.styles_from(&both, &schema).unwrap().swap_remove(0).style;
+        let style = own.styles_from(&both, &schema).unwrap().swap_remove(0).style.members();
         assert_eq!((&style[FIELD], &style[JSON]["absence"]), (&field.to_json().unwrap(), &json!("null")));
         assert_eq!(style[SOURCE_NAME], "");
         let own = Typings::Fields(vec![ColumnTyping::default_for(&DataType::Date32).unwrap()]);
-        let style = own.styles_from(&both, &schema).unwrap().swap_remove(0).style;
+        let style = own.styles_from(&both, &schema).unwrap().swap_remove(0).style.members();
         assert_ne!(style[FIELD], field.to_json().unwrap());
         assert_eq!(style[JSON]["absence"], "missing");
     }

@@ -18,10 +18,15 @@ const NAMES_MAX: usize = 5;
 
 /// Prints a result. A reader that closed its end early (`| head`) has what it wanted, so that is no error.
 pub fn result(output: &Output, document: &Value, lines: &[String]) {
+    either(output, || document.to_string(), || lines_of(lines));
+}
+
+/// The same of what may be large, of which only what is printed is made: a document, or lines.
+pub fn either(output: &Output, document: impl FnOnce() -> String, lines: impl FnOnce() -> String) {
     if output.json {
-        print(&format!("{document}\n"));
+        print(&(document() + "\n"));
     } else if !output.quiet {
-        print(&lines_of(lines));
+        print(&lines());
     }
 }
 

@@ -28,12 +28,12 @@ fn file(name: &str, media_type: &str) -> File {
 
 pub(crate) fn facts(reversible: bool) -> Facts {
     let style = json!({"form": "integer", "null": ""});
-    let style = ColumnStyle { style: style.as_object().cloned().unwrap_or_default(), reversible };
+    let style = ColumnStyle { style: style.as_object().cloned().unwrap_or_default().into(), reversible };
     Facts {
         tool: Tool { name: "isoform".into(), version: "0.1.0".into() },
         sources: vec![file("in.csv", "text/csv")],
         targets: vec![file("out.parquet", "application/vnd.apache.parquet")],
-        parameters: Map::new(),
+        parameters: Map::new().into(),
         started_on: "2026-01-02T03:04:05Z".into(),
         finished_on: "2026-01-02T03:04:06Z".into(),
         styles: vec![ColumnStyle { reversible: true, ..style.clone() }, style],
@@ -326,7 +326,10 @@ fn what_cannot_be_stated_is_not_signed() {
     assert_eq!(refused(Facts { targets: vec![], ..facts(true) }), Some(BuildError::NoFiles));
     let mut parameters = Map::new();
     parameters.insert("rate".into(), json!(0.5));
-    assert!(matches!(refused(Facts { parameters, ..facts(true) }), Some(BuildError::Number(_))));
+    assert!(matches!(
+        refused(Facts { parameters: parameters.into(), ..facts(true) }),
+        Some(BuildError::Number(_))
+    ));
 }
 
 /// The example of the DSSE protocol document.

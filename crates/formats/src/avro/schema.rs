@@ -99,7 +99,7 @@ impl Shape {
 ///
 /// A file whose values are no records is a table of one column, `value`.
 pub(super) fn parse(text: &str) -> Result<(Shape, Schema)> {
-    let json = nested_json(text).map_err(|error| malformed(format!("the schema: {error}")))?;
+    let json: Value = nested_json(text).map_err(|error| malformed(format!("the schema: {error}")))?;
     let mut parser = Parser { named: HashMap::new(), nodes: 0, path: Vec::new() };
     let mut shape = parser.shape(&json, "", 0).map_err(|error| parser.placed(error))?;
     if !matches!(shape.kind, Kind::Record(_)) || shape.union.is_some() {

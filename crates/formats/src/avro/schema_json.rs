@@ -87,7 +87,7 @@ const TYPE_MEMBERS: [&str; 9] =
 /// for them. A default of null is left out, since it says no more than the type does.
 pub(super) fn remarks(schema: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    if let Ok(json) = nested_json(schema) {
+    if let Ok(json) = nested_json::<Value>(schema) {
         gather(&json, &mut found);
     }
     found

@@ -160,7 +160,7 @@ last two ways:
   beyond that they are null as well, and which word it was is lost (VALUE-EXACT). Quoted fields are values.
 
 Parquet, Arrow and Avro keep the style in their metadata, and text has no place for it: it is in its
-certificate. Where that lies beside the text, or beside a partitioned directory of JSON Lines, is about its
+certificate. Where that lies beside the text, or beside a partitioned directory of text, is about its
 bytes and is signed by the key that signs here, it tells types and styles; `--no-certified-types` finds them
 by the values. Styles that cannot be written in a target, or do not give back the values, are not
 used there, and a note says so; another names words for null that metadata or a certificate alone tell,

@@ -139,7 +139,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(usize, Field)>, String> {
     if text.len() > RECORD_BYTES_MAX {
         return Err(format!("it has {} bytes; at most {RECORD_BYTES_MAX} are read", text.len()));
     }
-    let value = nested_json(text)?;
+    let value: Value = nested_json(text)?;
     let record = object(&value, &["version", "columns"])?;
     if record["version"].as_u64() != Some(VERSION) {
         return Err(format!("its version is {}; this program reads version {VERSION}", record["version"]));
@@ -157,7 +157,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(usize, Field)>, String> {
 
 /// JSON that may nest as deep as a schema of [`DEPTH_MAX`] levels needs, which is deeper than the parser
 /// allows by itself, and no deeper.
-pub(crate) fn nested_json(text: &str) -> Result<Value, String> {
+pub(crate) fn nested_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     let (mut depth, mut deepest) = (0usize, 0usize);
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -182,7 +182,7 @@ pub(crate) fn nested_json(text: &str) -> Result<Value, String> {
     }
     let mut parser = serde_json::Deserializer::from_str(text);
     parser.disable_recursion_limit();
-    let value = Value::deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+    let value = T::deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
     value.map_err(|error| error.to_string())
 }
 

@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, Schema};
 use super::{Concat, ConcatOptions, Fill, Kind, Member, named};
 use crate::error::{Error, Place, Result};
 use crate::jsonl::JsonProfile;
-use crate::open::{TypingRules, of_json};
+use crate::open::{Found, TypingRules, of_json};
 use crate::registry::Format;
 use crate::text::{DecimalMarks, shown_type};
 use crate::typings::Typings;
@@ -103,16 +103,43 @@ fn fills(members: &[Member], names: &[String]) -> Vec<Fill> {
     fills
 }
 
+/// The rules for columns that sources have. The types of those that directories tell were given with them.
+fn own_rules(rules: &TypingRules, names: &[String], options: &ConcatOptions) -> TypingRules {
+    let mut rules = rules.clone();
+    let told = |name: &String| options.path_columns.iter().any(|column| column.name == *name);
+    rules.fixed.retain(|(name, _)| names.contains(name) || !told(name));
+    rules
+}
+
+/// Delimited texts of which one certificate tells the types of all columns: each has all of them, in its order.
+pub(super) fn told_fields(
+    mut members: Vec<Member>,
+    options: &ConcatOptions,
+    rules: &TypingRules,
+) -> Result<Concat> {
+    let fields = members[0].opened.table().schema().fields();
+    let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
+    let Typings::Fields(typings) = joined(&members, &|member| member.opened.typings()) else {
+        return Err(Error::Bug("one certificate tells different styles".into()));
+    };
+    let rules = own_rules(rules, &names, options);
+    let fresh = rules.profiles(names.iter().map(String::as_str))?;
+    let all: Vec<_> = (0..names.len()).map(Some).collect();
+    members.iter_mut().for_each(|member| member.columns.clone_from(&all));
+    let why = members[0].opened.why().to_vec();
+    let kind = Kind::Fields { fresh, typings: Vec::new(), why: Vec::new(), whole: true, open: false };
+    let mut concat = Concat::of(members, Arc::new(Schema::empty()), kind, Vec::new());
+    concat.take_fields(&names, Found { typings, why, is_open: false }, true);
+    Ok(concat)
+}
+
 pub(super) fn fields(
     mut members: Vec<Member>,
     options: &ConcatOptions,
     rules: &TypingRules,
 ) -> Result<Concat> {
     let names = united_names(&mut members, options)?;
-    let mut rules = rules.clone();
-    // The types of columns that directories tell were given with these.
-    let told = |name: &String| options.path_columns.iter().any(|column| column.name == *name);
-    rules.fixed.retain(|(name, _)| names.contains(name) || !told(name));
+    let mut rules = own_rules(rules, &names, options);
     // As of one source alone.
     if members.iter().all(|member| member.opened.marks_found) {
         rules.all.decimal_marks = DecimalMarks::Either;

@@ -1,6 +1,6 @@
 //! Provides the reading of several texts under the types and styles that a certificate tells of the whole.
 
-use serde_json::{Map, Value};
+use coherence::statement::Style;
 
 use super::{Concat, Kind};
 use crate::error::Result;
@@ -10,12 +10,12 @@ use crate::typings::Typings;
 impl Concat {
     /// Reads the texts under the typings that these records of the columns that are shown tell; false where
     /// they are none. Columns that no source holds stay as they are.
-    pub(crate) fn retype_as_told(&mut self, names: &[String], styles: &[Map<String, Value>]) -> Result<bool> {
+    pub(crate) fn retype_as_told(&mut self, names: &[String], styles: &[Style]) -> Result<bool> {
         let own = self.schema.fields().len() - self.added.len();
         let places: Vec<usize> =
             (0..own).filter_map(|column| self.shown.order.iter().position(|at| *at == column)).collect();
         let names: Vec<String> = places.iter().map(|at| names[*at].clone()).collect();
-        let styles: Vec<Map<String, Value>> = places.iter().map(|at| styles[*at].clone()).collect();
+        let styles: Vec<Style> = places.iter().map(|at| styles[*at].clone()).collect();
         match &self.kind {
             Kind::Fields { why, .. } => {
                 let why = why.iter().take(own).cloned().collect();

@@ -156,7 +156,7 @@ pub fn lost_range(format: ImageFormat, from: SampleType, attributes: &[(String, 
 
 /// The layout in which a format holds the most of an image: its own, the same colours, or at least their
 /// hues.
-fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
+pub fn nearest_channels(format: ImageFormat, image: &Image) -> Channels {
     let (from, known) = (image.channels, format.channels());
     if from == Channels::Cmyk {
         return from;

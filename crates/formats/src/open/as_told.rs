@@ -1,7 +1,7 @@
 //! Provides the reading of a text under the types and styles that a certificate tells of it, as strictly as
 //! under those that are found.
 
-use serde_json::{Map, Value};
+use coherence::statement::Style;
 
 use super::certified::plain;
 use super::{Opened, Table};
@@ -15,7 +15,7 @@ impl Opened {
     ///
     /// # Errors
     /// Records that are none of such a text.
-    pub fn retype_as_told(&mut self, names: &[String], styles: &[Map<String, Value>]) -> Result<bool> {
+    pub fn retype_as_told(&mut self, names: &[String], styles: &[Style]) -> Result<bool> {
         if !self.table().schema().fields().iter().map(|field| field.name()).eq(names) {
             return Ok(false);
         }
@@ -40,7 +40,7 @@ impl Opened {
 }
 
 /// The columns of JSON Lines as these records tell them.
-pub(crate) fn told_of_json(names: &[String], styles: &[Map<String, Value>]) -> Result<Resolved> {
+pub(crate) fn told_of_json(names: &[String], styles: &[Style]) -> Result<Resolved> {
     let (schema, told) = Typings::recorded(names, styles, true)?;
     let typings = told.json(&schema);
     let schema = plain(&schema, &typings)?;

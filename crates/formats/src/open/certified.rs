@@ -11,8 +11,7 @@ use std::sync::Arc;
 use arrow_array::new_empty_array;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use coherence::content::TableDigester;
-use coherence::statement::TypedColumn;
-use serde_json::{Map, Value};
+use coherence::statement::{Style as Recorded, TypedColumn};
 
 use super::Why;
 use crate::cells::logical_schema;
@@ -51,7 +50,7 @@ impl Certified {
     /// A type map that is not one of JSON Lines.
     pub fn new(by: String, columns: &[TypedColumn]) -> Result<Self> {
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-        let styles: Vec<Map<String, Value>> = columns.iter().map(|column| column.style.clone()).collect();
+        let styles: Vec<Recorded> = columns.iter().map(|column| column.style.clone()).collect();
         let (schema, Typings::Both(fields, json)) = Typings::recorded_all(&names, &styles)? else {
             return Err(Error::Misuse("the recorded styles of columns are not those of JSON Lines".into()));
         };
@@ -166,14 +165,17 @@ fn spelling(told: ColumnTyping, data_type: &DataType) -> Result<ColumnTyping> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::text::{DatePattern, Form};
 
     fn column(name: &str, style: Value) -> TypedColumn {
-        let style = style.as_object().cloned().unwrap_or_default();
-        TypedColumn { name: name.into(), ty: String::new(), style, reversible: true }
+        TypedColumn { name: name.into(), ty: String::new(), style: recorded(style), reversible: true }
+    }
+
+    fn recorded(style: Value) -> Recorded {
+        style.as_object().cloned().unwrap_or_default().into()
     }
 
     fn style(data_type: &str, form: Value, reversible: bool) -> Value {
@@ -233,10 +235,10 @@ mod tests {
             pair(&[key]),
         ];
         for data_type in types {
-            let mut column = column("a", style("text", json!("text"), true));
-            column.style["field"]["type"] = data_type.clone();
-            column.style["json"]["children"] = json!([{}, {}]);
-            let error = told(&[column]).unwrap_err();
+            let mut style = style("text", json!("text"), true);
+            style["field"]["type"] = data_type.clone();
+            style["json"]["children"] = json!([{}, {}]);
+            let error = told(&[column("a", style)]).unwrap_err();
             assert!(!matches!(error, Error::Bug(_)), "{data_type}: {error}");
         }
     }
@@ -246,18 +248,18 @@ mod tests {
         let fields: Vec<Value> = (0..70_000)
             .map(|at| json!({ "name": format!("f{at}"), "type": "int8", "nullable": true }))
             .collect();
-        let mut column = column("a", style("text", json!("json"), true));
-        column.style["json"]["children"] = fields.iter().map(|_| json!({})).collect();
-        column.style["field"]["type"] = json!({ "struct": fields });
-        assert!(matches!(told(&[column]).unwrap_err(), Error::Limit { .. }));
+        let mut style = style("text", json!("json"), true);
+        style["json"]["children"] = fields.iter().map(|_| json!({})).collect();
+        style["field"]["type"] = json!({ "struct": fields });
+        assert!(matches!(told(&[column("a", style)]).unwrap_err(), Error::Limit { .. }));
     }
 
     #[test]
     fn values_of_keys_and_runs_are_held_as_they_are() {
         let keys = json!({ "dictionary": { "key": "int8", "value": "text" } });
-        let mut columns = [column("a", style("text", json!("text"), true))];
-        columns[0].style["field"]["type"] = keys;
-        let found = told(&columns).unwrap();
+        let mut style = style("text", json!("text"), true);
+        style["field"]["type"] = keys;
+        let found = told(&[column("a", style)]).unwrap();
         assert_eq!(*found.schema.field(0).data_type(), DataType::Utf8);
         assert_eq!(found.fields[0].data_type, DataType::Utf8);
     }
@@ -268,11 +270,11 @@ mod tests {
             let item = json!({ "name": "item", "type": { "fixed_list": {
                 "item": { "name": "item", "type": "int8", "nullable": true }, "width": width,
             } }, "nullable": true });
-            let mut column = column("a", style("text", json!("json"), true));
-            column.style["field"]["type"] = json!({ "fixed_list": { "item": item, "width": width } });
+            let mut style = style("text", json!("json"), true);
+            style["field"]["type"] = json!({ "fixed_list": { "item": item, "width": width } });
             let list = |child: Value| json!({ "children": [child] });
-            column.style["json"] = list(list(json!({})));
-            told(&[column])
+            style["json"] = list(list(json!({})));
+            told(&[column("a", style)])
         };
         assert_eq!(wide(8).unwrap().schema.fields().len(), 1);
         let error = wide(1 << 20).unwrap_err();
@@ -281,11 +283,10 @@ mod tests {
 
     #[test]
     fn type_maps_of_other_texts_are_refused() {
-        let mut columns = [column("a", style("int64", json!("integer"), true))];
-        columns[0].style.remove("json");
-        assert!(told(&columns).is_err(), "delimited text");
-        columns[0].style.clear();
-        assert!(told(&columns).is_err(), "a format that holds types");
+        let mut members = style("int64", json!("integer"), true);
+        members.as_object_mut().and_then(|members| members.remove("json"));
+        assert!(told(&[column("a", members)]).is_err(), "delimited text");
+        assert!(told(&[column("a", json!({}))]).is_err(), "a format that holds types");
         let twice = [0, 1].map(|_| column("a", style("int64", json!("integer"), true)));
         assert!(told(&twice).is_err(), "two columns of one name");
     }

@@ -1,7 +1,7 @@
 //! Provides how the columns of an open source stand in text, for encoders and for certificates.
 
 use coherence::certificate::ColumnStyle;
-use serde_json::{Map, Value};
+use coherence::statement;
 
 use super::{Opened, Table};
 use crate::csv::header_of;
@@ -174,7 +174,7 @@ impl Typings {
     pub fn told_of_target(
         target: Format,
         names: &[String],
-        styles: &[Map<String, Value>],
+        styles: &[statement::Style],
     ) -> Result<Option<Self>> {
         match target.is_text() {
             true => Typings::recorded(names, styles, target == Format::JsonLines).map(|told| Some(told.1)),

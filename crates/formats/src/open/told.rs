@@ -69,7 +69,7 @@ impl Certified {
     }
 
     /// Whether it tells the types of all columns.
-    pub(super) fn tells_all(&self) -> bool {
+    pub(crate) fn tells_all(&self) -> bool {
         self.given.is_empty()
     }
 
@@ -145,7 +145,7 @@ fn check_possible(schema: &Schema, typings: &[ColumnTyping]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::{Map, Value, json};
 
     use super::*;
     use crate::limits::FIXED_BYTES_MAX;
@@ -153,7 +153,7 @@ mod tests {
     fn column(name: &str, data_type: Value, form: Value) -> TypedColumn {
         let style = json!({ "field": { "type": data_type, "style": { "form": form }, "reversible": true } });
         let style = style.as_object().cloned().unwrap_or_default();
-        TypedColumn { name: name.into(), ty: String::new(), style, reversible: true }
+        TypedColumn { name: name.into(), ty: String::new(), style: style.into(), reversible: true }
     }
 
     fn told(columns: &[TypedColumn]) -> Result<Certified> {
@@ -178,10 +178,11 @@ mod tests {
     #[test]
     fn what_a_typing_does_not_write_is_not_read() {
         let mut columns = [column("a", json!("float64"), json!("text"))];
-        columns[0].style["field"] = json!({ "type": "timestamp[us]", "reversible": false, "style": {
+        let field = json!({ "type": "timestamp[us]", "reversible": false, "style": {
             "null": "NA", "also_null": ["-"], "lenient": true,
             "form": { "timestamp": { "separator": " ", "seconds": true, "fraction": 0, "zone": "" } },
         } });
+        columns[0].style = Map::from_iter([("field".to_owned(), field)]).into();
         let found = told(&columns).unwrap();
         let style = &found.fields[0].style;
         assert!(found.fields[0].reversible && !style.lenient && style.also_null.is_empty());
@@ -218,7 +219,7 @@ mod tests {
         let error = told(&[column("a", wide, json!("json"))]).unwrap_err();
         assert!(matches!(error, Error::Limit { max: FIXED_BYTES_MAX, .. }), "{error}");
         let mut native = [column("a", json!("int8"), json!("integer"))];
-        native[0].style.clear();
+        native[0].style = Map::new().into();
         assert!(told(&native).is_err(), "a format that holds types");
     }
 

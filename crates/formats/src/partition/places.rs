@@ -1,15 +1,14 @@
 //! Provides where rows of a table stand in its partitions: those whose texts are exceptions to the styles of
 //! their columns, which are kept by row.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use coherence::statement::RowsOfExceptions;
 
 /// Rows by the paths of their partitions: pairs of the number in the table and in the partition, both counted
 /// from 0 and ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Places(BTreeMap<String, Vec<(u64, u64)>>);
+pub struct Places(RowsOfExceptions);
 
 impl Places {
     /// Whether no row is among them.
@@ -47,8 +46,8 @@ impl Places {
     }
 
     /// The record of them in a certificate.
-    pub fn to_json(&self) -> Value {
-        json!(self.0)
+    pub fn into_record(self) -> RowsOfExceptions {
+        self.0
     }
 
     /// The numbers in the table of all rows, ascending.
@@ -59,11 +58,10 @@ impl Places {
     }
 
     /// Those of such a record; `None` where it is none.
-    pub fn from_json(record: &Value) -> Option<Self> {
-        let found: BTreeMap<String, Vec<(u64, u64)>> = serde_json::from_value(record.clone()).ok()?;
+    pub fn recorded(record: &RowsOfExceptions) -> Option<Self> {
         let ascend =
             |rows: &Vec<(u64, u64)>| rows.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 < two[1].1);
-        found.values().all(ascend).then_some(Places(found))
+        record.values().all(ascend).then(|| Places(record.clone()))
     }
 }
 
@@ -81,17 +79,13 @@ mod tests {
 
     #[test]
     fn places_are_recorded() {
-        let record = places().to_json();
-        assert_eq!(record, json!({ "a=1/b=x": [[3, 0], [9, 2]], "a=2/b=x": [[4, 0]] }));
-        assert_eq!(Places::from_json(&record).unwrap(), places());
+        let record = places().into_record();
+        let all = [("a=1/b=x", vec![(3, 0), (9, 2)]), ("a=2/b=x", vec![(4, 0)])];
+        assert_eq!(record, all.map(|(path, rows)| (path.to_owned(), rows)).into());
+        assert_eq!(Places::recorded(&record).unwrap(), places());
         assert_eq!(places().rows(), [3, 4, 9]);
-        for wrong in [
-            json!([]),
-            json!({ "k=1": [[1]] }),
-            json!({ "k=1": [[1, 0], [2, 0]] }),
-            json!({ "k=1": [[2, 0], [1, 1]] }),
-        ] {
-            assert_eq!(Places::from_json(&wrong), None, "{wrong}");
+        for wrong in [[(1, 0), (2, 0)], [(2, 0), (1, 1)]] {
+            assert_eq!(Places::recorded(&[("k=1".to_owned(), wrong.to_vec())].into()), None, "{wrong:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use serde_json::{Map, Value};
+use coherence::statement::Style;
 
 use super::{FIELD, JSON, Typings, json_typing};
 use crate::error::{Error, Result};
@@ -103,7 +103,7 @@ impl Typings {
 ///
 /// # Errors
 /// Records that are none.
-pub fn moved_styles(styles: &[Map<String, Value>], rows: &[(u64, u64)]) -> Result<Vec<Map<String, Value>>> {
+pub fn moved_styles(styles: &[Style], rows: &[(u64, u64)]) -> Result<Vec<Style>> {
     styles.iter().map(|style| visited(style, &mut |all| *all = moved(all, rows))).collect()
 }
 
@@ -111,7 +111,7 @@ pub fn moved_styles(styles: &[Map<String, Value>], rows: &[(u64, u64)]) -> Resul
 ///
 /// # Errors
 /// Records that are none.
-pub fn normal_styles(styles: &[Map<String, Value>]) -> Result<Vec<Map<String, Value>>> {
+pub fn normal_styles(styles: &[Style]) -> Result<Vec<Style>> {
     styles.iter().map(|style| visited(style, &mut |_| {})).collect()
 }
 
@@ -119,7 +119,7 @@ pub fn normal_styles(styles: &[Map<String, Value>]) -> Result<Vec<Map<String, Va
 ///
 /// # Errors
 /// Records that are none.
-pub fn rows_of_styles(styles: &[Map<String, Value>]) -> Result<Vec<u64>> {
+pub fn rows_of_styles(styles: &[Style]) -> Result<Vec<u64>> {
     let mut rows = Vec::new();
     for style in styles {
         visited(style, &mut |all| rows.extend(all.iter().map(|odd| odd.row)))?;
@@ -130,8 +130,8 @@ pub fn rows_of_styles(styles: &[Map<String, Value>]) -> Result<Vec<u64>> {
 }
 
 /// The record of a column, all of whose exceptions were visited.
-fn visited(style: &Map<String, Value>, visit: &mut dyn FnMut(&mut Exceptions)) -> Result<Map<String, Value>> {
-    let mut style = style.clone();
+fn visited(style: &Style, visit: &mut dyn FnMut(&mut Exceptions)) -> Result<Style> {
+    let mut style = style.members();
     if let Some(field) = style.get_mut(FIELD) {
         let mut typing = ColumnTyping::from_json(field)?;
         visit(&mut typing.style.exceptions);
@@ -143,7 +143,7 @@ fn visited(style: &Map<String, Value>, visit: &mut dyn FnMut(&mut Exceptions)) -
         typing.each_exceptions(visit);
         *json = json_typing(&typing)?;
     }
-    Ok(style)
+    Ok(style.into())
 }
 
 /// Those of these rows, where they stand now.

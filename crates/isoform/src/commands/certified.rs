@@ -1,5 +1,5 @@
 //! Provides the types and spellings that the certificate beside a text, or beside a partitioned directory of
-//! JSON Lines, tells of them, and the record of that in the certificate of what becomes of them.
+//! text, tells of them, and the record of that in the certificate of what becomes of them.
 //!
 //! A certificate tells of the bytes that it is about, and of no others, and is followed if the key of this
 //! run signed it. What it tells is checked with every value all the same, and decides nothing about verdicts.
@@ -126,14 +126,15 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
     let object = hash_object(&file, progress)?;
     let told = match (is_about(&certificate, &object), text) {
         (true, Text::JsonLines) => of_columns(&at, &certificate, &[]),
-        (true, Text::Delimited) => of_fields(&at, &certificate, options),
+        (true, Text::Delimited) => of_fields(&at, &certificate, options, &[]),
         (false, Text::JsonLines) => Told::nothing(&of_others(&at, &certificate, source)),
         (false, Text::Delimited) => Told::default(),
     };
     Ok(Told { hashed: Some(Hashed { file: Arc::new(file), digest: object }), ..told })
 }
 
-/// What the certificate beside a partitioned directory tells of JSON Lines in it, besides their keys.
+/// What the certificate beside a partitioned directory tells of the text in it, besides its keys. Where it is about
+/// other files than are taken, that is told of JSON Lines alone, as of one file.
 fn beside_directory(job: &Job, progress: &Progress) -> Result<Told> {
     let keys = &job.many.path_columns;
     let Some(dir) = partitions::directory_of_keys(&job.sources, keys.len()) else {
@@ -141,21 +142,21 @@ fn beside_directory(job: &Job, progress: &Progress) -> Result<Told> {
     };
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let Some(at) = partitions::certificate_beside(dir) else { return Ok(Told::default()) };
-    if !matches!(text(&job.sources[0], &job.open)?, Some((_, Text::JsonLines))) {
-        return Ok(Told::default());
-    }
+    let Some((_, text)) = text(&job.sources[0], &job.open)? else { return Ok(Told::default()) };
     let of_directory = |content: &Content| matches!(content, Content::Partitioned(_));
-    let certificate = match own(&at, job.memory, Text::JsonLines, of_directory) {
+    let certificate = match own(&at, job.memory, text, of_directory) {
         Ok(certificate) => certificate,
         Err(note) => return Ok(Told { note, ..Told::default() }),
     };
     progress.begin(Stage::Checking, 0, 0);
-    Ok(match are_certified_files(dir, &job.sources, &certificate, progress)? {
-        true => of_columns(&at, &certificate, keys),
-        false => {
+    Ok(match (are_certified_files(dir, &job.sources, &certificate, progress)?, text) {
+        (true, Text::JsonLines) => of_columns(&at, &certificate, keys),
+        (true, Text::Delimited) => of_fields(&at, &certificate, &job.open, keys),
+        (false, Text::JsonLines) => {
             let (at, dir) = (at.display(), dir.display());
             Told::nothing(&format!("{at}: is about other files than are taken of {dir}"))
         }
+        (false, Text::Delimited) => Told::default(),
     })
 }
 
@@ -212,15 +213,20 @@ fn own(
     Ok(certificate)
 }
 
-/// What the type map of a certificate tells of delimited text, unless options say something else.
-fn of_fields(at: &Path, certificate: &Certificate, options: &OpenOptions) -> Told {
-    let (name, columns) = (name_of(at), columns_besides(certificate, &[]));
+/// What the type map of a certificate tells of delimited text, which does not hold these keys, unless options say
+/// something else: of several files also of single columns.
+fn of_fields(at: &Path, certificate: &Certificate, options: &OpenOptions, keys: &[PathColumn]) -> Told {
+    let (name, columns) = (name_of(at), columns_besides(certificate, keys));
     let delimiter = written_as(certificate).map_or(b',', |(_, delimiter)| delimiter);
-    if !options.leave_to_certificate(delimiter) {
+    let rules = &options.typing;
+    let mut given = rules.fixed.iter().map(|(name, _)| name).chain(rules.orders.iter().map(|(name, _)| name));
+    let of_single = !keys.is_empty() && given.any(|name| columns.iter().any(|column| column.name == *name));
+    if of_single || !options.leave_to_certificate(delimiter) {
         let what = format!("{}: tells types, and options of reading were given", at.display());
         return Told::nothing(&what);
     }
-    match Certified::delimited(name.clone(), &columns, delimiter) {
+    let found = Certified::delimited(name.clone(), &columns, delimiter).map_err(|error| error.to_string());
+    match found.and_then(|found| placed(found, certificate)) {
         Ok(found) => {
             let mut record = record(&name, certificate.key_id(), &columns);
             record[DELIMITER] = json!(char::from(delimiter).to_string());
@@ -233,21 +239,25 @@ fn of_fields(at: &Path, certificate: &Certificate, options: &OpenOptions) -> Tol
 /// What the type map of a certificate tells of the files of a table, which do not hold these keys.
 fn of_columns(at: &Path, certificate: &Certificate, keys: &[PathColumn]) -> Told {
     let (name, columns) = (name_of(at), columns_besides(certificate, keys));
-    let predicate = &certificate.statement().predicate;
     let found = Certified::new(name.clone(), &columns).map_err(|error| error.to_string());
-    let found = found.and_then(|found| match &predicate.content {
-        Content::Partitioned(_) => match places(&predicate.conversion.parameters) {
-            Ok(places) => Ok(found.placed(places)),
-            Err(malformed) => Err(malformed.to_string()),
-        },
-        _ => Ok(found),
-    });
-    match found {
+    match found.and_then(|found| placed(found, certificate)) {
         Ok(found) => {
             let record = record(&name, certificate.key_id(), &columns);
             Told { columns: Some(Arc::new(found)), record: Some(record), ..Told::default() }
         }
         Err(error) => Told::nothing(&format!("{}: {error}", at.display())),
+    }
+}
+
+/// The same with the places of rows in partitions.
+fn placed(found: Certified, certificate: &Certificate) -> Result<Certified, String> {
+    let predicate = &certificate.statement().predicate;
+    match predicate.content {
+        Content::Partitioned(_) => match places(&predicate.conversion.parameters) {
+            Ok(places) => Ok(found.placed(places)),
+            Err(malformed) => Err(malformed.to_string()),
+        },
+        _ => Ok(found),
     }
 }
 
@@ -319,8 +329,9 @@ fn name_of(at: &Path) -> String {
 
 /// Which certificate told what: the same of one that is made again of the same source.
 fn record(name: &str, key_id: &Digest, columns: &[TypedColumn]) -> Value {
-    let columns = columns.iter().map(|column| json!([column.name, column.style]));
-    let columns = Value::Array(columns.collect()).to_string();
+    let columns: Vec<String> =
+        columns.iter().map(|column| json!([column.name, column.style]).to_string()).collect();
+    let columns = format!("[{}]", columns.join(","));
     json!({
         "certificate": name,
         "keyId": key_id.to_string(),

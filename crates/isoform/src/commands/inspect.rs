@@ -14,7 +14,9 @@ use ::formats::open::{Opened, open};
 use ::formats::text::{ColumnTyping, Form};
 use ::formats::typings::Typings;
 use ::formats::words::{argument, counted};
-use serde_json::{Value, json};
+use coherence::statement::Statement;
+use serde::Serialize;
+use serde_json::json;
 
 use super::{attributes, bytes, certified, image, missed, options, signal, sources, types_file};
 use crate::cli::{Inspect, Output};
@@ -25,7 +27,7 @@ use crate::local::verify::{read_certificate, root_of};
 use crate::local::{misfit, retyped_on, stopped, without_slash};
 use crate::meter::Stage;
 use crate::progress::Progress;
-use crate::report::{self, Described};
+use crate::report::{self, Described, lines_of};
 
 /// Describes a table or a certificate.
 pub fn run(args: &Inspect, output: &Output) -> Result<u8> {
@@ -192,15 +194,23 @@ fn table(
     Ok(DONE)
 }
 
+/// What `inspect` tells of a certificate to programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    schema: &'static str,
+    key_id: &'a str,
+    statement: &'a Statement,
+}
+
 /// A certificate as a readable page. Its signature is checked, its target is not looked at.
 fn of_certificate(path: &Path, output: &Output) -> Result<u8> {
     let certificate = read_certificate(path, None)?;
     let statement = certificate.statement();
-    let value: Value = serde_json::to_value(statement).map_err(Failure::bug)?;
     let key_id = certificate.key_id().to_string();
-    let document = json!({ "schema": "isoform.certificate/v1", "keyId": key_id, "statement": value });
     let (shown, verdict) = (path.display().to_string(), certificate.verdict().name());
-    let lines = certificate::page(&shown, verdict, &key_id, statement);
-    report::result(output, &document, &lines);
+    let document = Document { schema: "isoform.certificate/v1", key_id: &key_id, statement };
+    let document = || serde_json::to_string(&document).unwrap_or_default();
+    report::either(output, document, || lines_of(&certificate::page(&shown, verdict, &key_id, statement)));
     Ok(DONE)
 }

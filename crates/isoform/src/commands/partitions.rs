@@ -90,13 +90,13 @@ fn certified(at: &Path) -> Result<TableContent, String> {
 /// How a partitioning column was typed.
 fn certified_typing(content: &TableContent, name: &str) -> Option<ColumnTyping> {
     let column = content.type_map.iter().find(|column| column.name == name)?;
-    ColumnTyping::from_json(column.style.get(PARTITION_STYLE)?).ok()
+    ColumnTyping::from_json(&column.style.get(PARTITION_STYLE)?).ok()
 }
 
 /// How the text of a partitioning column was spelled, if all of it was spelled alike.
 fn certified_spelling(content: &TableContent, name: &str) -> Option<ColumnTyping> {
     let column = content.type_map.iter().find(|column| column.name == name)?;
-    let typing = ColumnTyping::from_json(column.style.get(FIELD_STYLE)?).ok()?;
+    let typing = ColumnTyping::from_json(&column.style.get(FIELD_STYLE)?).ok()?;
     let alike = typing.style.exceptions.is_empty() && typing.style.refused.is_empty();
     (typing.reversible && alike).then_some(typing)
 }

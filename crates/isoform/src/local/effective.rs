@@ -11,6 +11,7 @@ use formats::image::Declared;
 use formats::media::catalog;
 use serde_json::{Map, Value, json};
 
+use super::via::STEPS;
 use crate::failure::{Failure, Result};
 
 /// How sources were read: one entry where all were read alike, else one for each.
@@ -65,9 +66,10 @@ pub fn check_all_dropped(
     path: &Path,
 ) -> Result<()> {
     let Some(writing) = parameters.get(WRITING).and_then(Value::as_object) else { return Ok(()) };
-    let styles = content.arrays.iter().map(|array| &array.style);
-    let mut records = styles.filter(|style| style.contains_key(DROPPED)).chain([writing]);
-    records.try_for_each(|record| check_dropped(record, found, path))
+    let styles = content.arrays.iter().map(|array| array.style.members());
+    let mut styles = styles.filter(|style| style.contains_key(DROPPED));
+    styles.try_for_each(|style| check_dropped(&style, found, path))?;
+    check_dropped(writing, found, path)
 }
 
 /// Adds to how a target holds an array which layout its image declares, and whether the target declares it
@@ -150,12 +152,13 @@ pub fn check_reading(
     Ok(())
 }
 
+/// What follows from options and sources, and asks for nothing.
+const FOLLOWING: [&str; 4] = [READING, WRITING, FROM_TARGET, STEPS];
+
 /// The parameters without what follows from them.
 pub fn asked(parameters: &Map<String, Value>) -> Map<String, Value> {
     let mut asked = parameters.clone();
-    [READING, WRITING, FROM_TARGET].into_iter().for_each(|key| {
-        asked.remove(key);
-    });
+    asked.retain(|key, _| !FOLLOWING.contains(&key.as_str()));
     asked
 }
 
@@ -188,7 +191,8 @@ fn lacks_something(made: &Predicate) -> bool {
         Content::Signal(signal) => signal.arrays.as_slice(),
         _ => &[],
     };
-    writing.into_iter().chain(styles.iter().map(|array| &array.style)).any(|told| told.contains_key(DROPPED))
+    writing.is_some_and(|told| told.contains_key(DROPPED))
+        || styles.iter().any(|array| array.style.get(DROPPED).is_some())
 }
 
 #[cfg(test)]

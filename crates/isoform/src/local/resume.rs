@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use coherence::certificate::ColumnStyle;
 use coherence::digest::Digest;
+use formats::typings::text_of;
 use formats::write::Encoder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,13 +40,9 @@ impl Identity {
     /// That of a run over this source, with this encoder.
     pub fn of(source: &Source, encoder: &Encoder, job: &Job) -> Result<Self> {
         let opened = &source.opened;
-        let styles = |of: Vec<ColumnStyle>| {
-            let styles = of.into_iter().map(|column| Value::Object(column.style));
-            Value::Array(styles.collect()).to_string()
-        };
         let typing = match job.write.styles_come_last() {
-            true => styles(opened.styles_of_values()?),
-            false => styles(opened.styles()?) + &styles(opened.styles_for(encoder)?),
+            true => text_of(&opened.styles_of_values()?),
+            false => text_of(&opened.styles()?) + &text_of(&opened.styles_for(encoder)?),
         };
         Ok(Self::under(&typing, source, job))
     }

@@ -86,7 +86,7 @@ pub fn facts(
         tool: Tool { name: "isoform".into(), version: env!("CARGO_PKG_VERSION").into() },
         sources,
         targets,
-        parameters: parameters.clone(),
+        parameters: parameters.clone().into(),
         started_on: rfc3339(started),
         finished_on: rfc3339(SystemTime::now()),
         styles,

@@ -6,11 +6,10 @@ use std::path::Path;
 use coherence::certificate::ColumnStyle;
 use coherence::dsse::{Malformed, shown};
 use coherence::schema::Schema;
-use coherence::statement::{TableContent, TypedColumn};
+use coherence::statement::{Style, TableContent, TypedColumn};
 use formats::open::Opened;
 use formats::registry::Format;
 use formats::typings::{Typings, normal_styles};
-use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Result};
 
@@ -22,7 +21,7 @@ pub(super) struct TypeMap<'a> {
     /// Their names.
     pub(super) names: Vec<String>,
     /// How text spells them.
-    pub(super) styles: Vec<Map<String, Value>>,
+    pub(super) styles: Vec<Style>,
 }
 
 impl<'a> TypeMap<'a> {

@@ -142,7 +142,7 @@ pub fn read_certificate(path: &Path, pinned: Option<&Digest>) -> Result<Certific
     }
     let mut bytes = vec![0; size as usize];
     file.read_exact_at(&mut bytes, 0)?;
-    checked(path, &bytes, pinned)
+    checked(path, bytes, pinned)
 }
 
 /// The same of one that a person named, which may be a pipe.
@@ -162,16 +162,18 @@ pub fn read_named_certificate(
             _ => Ok(()),
         }
     })?;
-    checked(path, &bytes, pinned)
+    checked(path, bytes, pinned)
 }
 
 fn too_long(path: &Path, size: u64) -> Failure {
     Failure::Other(format!("{}: {size} bytes are too many for a certificate", path.display()))
 }
 
-fn checked(path: &Path, bytes: &[u8], pinned: Option<&Digest>) -> Result<Certificate> {
+fn checked(path: &Path, bytes: Vec<u8>, pinned: Option<&Digest>) -> Result<Certificate> {
     let named = |error: certificate::CertificateError| Failure::Certificate { path: path.to_owned(), error };
-    let bundle = Bundle::parse(bytes).map_err(|error| named(error.into()))?;
+    let bundle = Bundle::parse(&bytes).map_err(|error| named(error.into()))?;
+    // Of a large one no form is held beside the next.
+    drop(bytes);
     certificate::verify(&bundle, pinned).map_err(named)
 }
 

@@ -34,7 +34,6 @@ use crate::local::replace::Replace;
 use crate::local::seal::{SOURCES, refuse_foreign_certificate, refuse_own_source};
 use crate::local::staging::refuse_no_directory;
 use crate::local::verify::read_certificate;
-use crate::local::via::STEPS;
 use crate::local::{self, hash_object, keys, pool, relative};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -338,8 +337,6 @@ fn still_verified(
     let mut recorded = asked(&predicate.conversion.parameters);
     // A key that cannot be used is told where it is to sign.
     let is_own = keys::own_key_id().ok().flatten().as_ref() == Some(certificate.key_id());
-    // What the steps did follows from the options.
-    recorded.remove(STEPS);
     // The source is compared by its bytes, from wherever its path was typed.
     if !parameters.contains_key(SOURCES) {
         recorded.remove(SOURCES);

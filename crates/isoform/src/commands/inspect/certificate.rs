@@ -3,8 +3,8 @@
 
 use ::formats::words::counted;
 use coherence::statement::{
-    Check, Content, DigestSet, Distortion, Gate, Predicate, SignalArray, SignalContent, Statement,
-    TableContent, TypedColumn, Verification,
+    Check, Content, DigestSet, Distortion, Gate, Predicate, RowsOfExceptions, SignalArray, SignalContent,
+    Statement, TableContent, TypedColumn, Verification,
 };
 use serde_json::{Map, Value};
 
@@ -33,6 +33,7 @@ pub fn page(shown: &str, verdict: &str, signer: &str, statement: &Statement) -> 
     lines.extend(files(statement));
     lines.push("  parameters".to_owned());
     lines.extend(conversion.parameters.iter().flat_map(|(key, value)| parameter(key, value)));
+    lines.extend(places(&conversion.parameters.rows_of_exceptions));
     lines.extend(nodes(predicate));
     match &predicate.content {
         Content::Table(table) | Content::Partitioned(table) => lines.extend(columns(table)),
@@ -179,6 +180,20 @@ fn nodes(predicate: &Predicate) -> Vec<String> {
     nodes.chain(cost).collect()
 }
 
+/// Where rows of a partitioned table stand that have exceptions.
+fn places(rows: &RowsOfExceptions) -> Vec<String> {
+    let head = (!rows.is_empty()).then(|| "    rowsOfExceptions".to_owned());
+    let of_path = |(path, rows): (&String, &Vec<(u64, u64)>)| {
+        let mut line = format!("      {path}: [");
+        for (index, (row, place)) in rows.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            line += &format!("{comma}[{row},{place}]");
+        }
+        line + "]"
+    };
+    head.into_iter().chain(rows.iter().map(of_path)).collect()
+}
+
 /// The type map of a table.
 fn columns(table: &TableContent) -> Vec<String> {
     std::iter::once("  columns".to_owned()).chain(table.type_map.iter().map(column)).collect()
@@ -187,8 +202,8 @@ fn columns(table: &TableContent) -> Vec<String> {
 /// One column: its type, what its header said where that is another name, and how text spells it.
 fn column(column: &TypedColumn) -> String {
     let mut line = format!("    {}: {}", column.name, column.ty);
-    for (key, value) in &column.style {
-        line += &match (key.as_str(), value) {
+    for (key, value) in column.style.members() {
+        line += &match (key.as_str(), &value) {
             ("sourceName", name) => format!(", headed {name}"),
             ("field", field) => format!(", as a field {}", field.get("style").unwrap_or(field)),
             ("json", json) => format!(", as JSON {}", json.get("style").unwrap_or(json)),
@@ -203,7 +218,8 @@ fn arrays(signal: &SignalContent) -> Vec<String> {
     let array = |array: &SignalArray| {
         let shape = array.shape.join(" × ");
         let meaning = if array.meaning.is_empty() { String::new() } else { format!(", {}", array.meaning) };
-        let style = array.style.iter().map(|(key, value)| format!(", {key} {value}")).collect::<String>();
+        let style =
+            array.style.members().iter().map(|(key, value)| format!(", {key} {value}")).collect::<String>();
         format!("    {:?}: {}, {shape}{meaning}{style}", array.name, array.ty)
     };
     let mut lines = vec!["  arrays".to_owned()];

@@ -339,7 +339,7 @@ fn made(job: &ImageJob, progress: &Progress) -> Result<Made> {
     );
     let mut style = style(&found, &opened);
     add_dropped(&mut style, &opened.dropped);
-    let style = ColumnStyle { style, reversible: true };
+    let style = ColumnStyle { style: style.into(), reversible: true };
     let parameters = via::record(&job.parameters, &steps);
     let sealed = sealed(job, &opened, (&found, &parameters), &files, (&whole, &style), started.0)?;
     let signature = opened.image.signature();
@@ -445,7 +445,7 @@ fn sealed(
 ) -> Result<Sealed> {
     let (sources, targets, styles) = (vec![source.clone()], vec![target.clone()], vec![style.clone()]);
     let mut parameters = seal::with_path(parameters, &job.source);
-    let mut writing = style.style.clone();
+    let mut writing = style.style.members();
     writing.insert("to".to_owned(), json!(job.to.name()));
     add_writing(&mut parameters, writing);
     let mut facts = seal::facts(sources, targets, &parameters, styles, started);

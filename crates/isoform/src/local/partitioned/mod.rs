@@ -18,15 +18,15 @@ use std::time::{Instant, SystemTime};
 use coherence::certificate::{self, ColumnStyle};
 use coherence::dsse::Malformed;
 use coherence::schema::Schema;
+use coherence::statement::Parameters;
 use coherence::verified::VerifiedWhole;
 use formats::cells::logical_schema;
 use formats::jsonl::{Absence, Style, Typing};
 use formats::metadata::lost;
 use formats::open::Opened;
 use formats::partition::{Partitioning, Places};
-use formats::typings::Typings;
+use formats::typings::{Typings, text_of};
 use formats::write::{Encoder, WriteOptions, encoder, ending};
-use serde_json::{Map, Value};
 
 use super::job::{Job, decided, fitting, hold_pieces, misfit, preconditions, profiled, without_advice};
 use super::journal;
@@ -101,11 +101,9 @@ pub fn convert(job: &Job, progress: &Progress) -> Result<Outcome> {
     let Proof { whole, files, styles, places, schema, reused } = proof;
     strictly(job, &source.opened, &styles)?;
     let bytes = files.iter().map(|file| file.object.size).sum();
-    let mut parameters = rejects::kept(job, &source.opened, &mut rejects)?;
-    if !places.is_empty() {
-        parameters.insert(PLACES.into(), places.to_json());
-    }
-    let facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
+    let parameters = rejects::kept(job, &source.opened, &mut rejects)?;
+    let mut facts = seal::facts(source.files(), files, &parameters, styles.clone(), started.0);
+    facts.parameters.rows_of_exceptions = places.into_record();
     let sealed = seal(&whole, facts, job.strict)?;
     let vain = journal::in_vain(job.resume, reused, 0);
     source.opened.notes.extend(directory.publish(&whole, &sealed.certificate)?);
@@ -169,9 +167,8 @@ fn typed(
 
 /// What a run must share with an earlier one to use what that finished.
 fn identity(job: &Job, source: &Source, partitioning: &Partitioning, encoder: &Encoder) -> Result<Identity> {
-    let styles = styles(&source.opened, partitioning, Typings::of_target(encoder))?.into_iter();
-    let styles = Value::Array(styles.map(|column| Value::Object(column.style)).collect());
-    Ok(Identity::under(&styles.to_string(), source, job))
+    let styles = styles(&source.opened, partitioning, Typings::of_target(encoder))?;
+    Ok(Identity::under(&text_of(&styles), source, job))
 }
 
 /// Typings of the source, by its rows. The names of directories spell a key alike in all rows.
@@ -307,23 +304,22 @@ fn styles(opened: &Opened, partitioning: &Partitioning, files: Option<Typings>) 
         styles[column].reversible &= inside.reversible;
     }
     for (at, column) in partitioning.columns().into_iter().enumerate() {
-        styles[column].style.insert(PARTITION_STYLE.into(), partitioning.record(at)?);
+        let mut members = styles[column].style.members();
+        members.insert(PARTITION_STYLE.into(), partitioning.record(at)?);
+        styles[column].style = members.into();
     }
     Ok(styles)
 }
 
-/// The parameter of a certificate that tells where rows stand whose texts are exceptions to styles, which are
-/// told by rows of the source.
-pub const PLACES: &str = "rowsOfExceptions";
-
-/// The rows that a certificate tells so.
+/// Where a certificate tells that rows stand whose texts are exceptions to styles, which are told by rows of the
+/// source.
 ///
 /// # Errors
 /// A record that is none.
-pub fn places(parameters: &Map<String, Value>) -> Result<Places, Malformed> {
-    let Some(record) = parameters.get(PLACES) else { return Ok(Places::default()) };
-    let unexpected = || Malformed::Unexpected { field: PLACES, found: record.to_string() };
-    Places::from_json(record).ok_or_else(unexpected)
+pub fn places(parameters: &Parameters) -> Result<Places, Malformed> {
+    let found = "rows that do not ascend".to_owned();
+    let unexpected = Malformed::Unexpected { field: "rowsOfExceptions", found };
+    Places::recorded(&parameters.rows_of_exceptions).ok_or(unexpected)
 }
 
 /// Member of a column's style that says how the names of directories spell its values.

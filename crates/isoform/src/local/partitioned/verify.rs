@@ -10,7 +10,7 @@ use coherence::content::{Grid, PartContent, partition_leaf, partitions_root};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::rows::Sequence;
 use coherence::schema::Schema;
-use coherence::statement::{Partitions, Predicate, Subject, TableContent};
+use coherence::statement::{Partitions, Predicate, Style, Subject, TableContent};
 use formats::cells::logical_schema;
 use formats::concat::ConcatOptions;
 use formats::file::ObjectFile;
@@ -21,10 +21,10 @@ use formats::spool::SpoolOptions;
 use formats::table::TableSource;
 use formats::typings::{Typings, moved_styles, rows_of_styles};
 use formats::words::{all_were, counted};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::directory::{below, files_below};
-use super::{PARTITION_STYLE, PLACES, places, rows, styles, target};
+use super::{PARTITION_STYLE, places, rows, styles, target};
 use crate::failure::{Failure, Result};
 use crate::local::effective::check_reading;
 use crate::local::memory::readers_of_table;
@@ -159,7 +159,7 @@ fn check_sources(
 fn elsewhere(certificate: &Path, source: &Path) -> Failure {
     let (shown, source) = (certificate.display(), source.display());
     Failure::Mismatch(format!(
-        "{shown}: {PLACES} tells of other rows than those in which the exceptions of {source} stand; convert \
+        "{shown}: rowsOfExceptions tells of other rows than those in which the exceptions of {source} stand; convert \
          it again"
     ))
 }
@@ -233,7 +233,7 @@ fn recorded(content: &TableContent, partitions: &Partitions) -> Result<Partition
     let all: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let record = |name: &String| {
         let column = columns.iter().find(|column| column.name == *name);
-        column.and_then(|column| column.style.get(PARTITION_STYLE)).cloned().unwrap_or_default()
+        column.and_then(|column| column.style.get(PARTITION_STYLE)).unwrap_or_default()
     };
     let records: Vec<Value> = partitions.columns.iter().map(record).collect();
     Ok(Partitioning::recorded(&all, &partitions.columns, &records)?)
@@ -242,7 +242,7 @@ fn recorded(content: &TableContent, partitions: &Partitions) -> Result<Partition
 /// What a certificate tells of the columns that are in files.
 struct Rest {
     names: Vec<String>,
-    styles: Vec<Map<String, Value>>,
+    styles: Vec<Style>,
 }
 
 impl Rest {

@@ -9,7 +9,7 @@ use coherence::content::{Model, PartContent};
 use coherence::digest::Digest;
 use coherence::found::Found;
 use coherence::signal::{APPROXIMATE_RULES, Signature};
-use coherence::statement::Predicate;
+use coherence::statement::{Predicate, SignalContent};
 use coherence::verified::{Records, Verified, VerifiedWhole};
 use formats::file::ObjectFile;
 use formats::media::{self, Codec, Recorded};
@@ -19,9 +19,10 @@ use formats::words::counted;
 
 use super::super::pool;
 use super::super::source::joined;
-use super::super::verify::{Checked, as_stated, check_companions, unknown_bounds};
+use super::super::verify::{Checked, as_stated, check_companions, differs, unknown_bounds};
 use super::prove::{claim, measure};
 use super::seconds::Seconds;
+use super::verify::{check_root, content_of};
 use super::{Opened, Told};
 use crate::failure::{Failure, Result, untold};
 use crate::progress::Progress;
@@ -44,12 +45,12 @@ pub struct Sides<'a> {
     pub path: &'a Path,
 }
 
-/// Measures every part of the target once more against the source.
+/// Measures every part of the target once more against the source, and digests both sides while they are read.
 ///
 /// # Errors
 /// What was certified is not what is found.
 pub fn measured(
-    predicate: &Predicate,
+    (predicate, content): (&Predicate, &SignalContent),
     sides: Sides<'_>,
     workers: usize,
     progress: &Progress,
@@ -84,11 +85,25 @@ pub fn measured(
         lie: Default::default(),
     };
     let parts = parts(signature, to.part_samples);
-    let whole = whole(&opened, target, signature, (&parts, source(predicate)?), progress);
-    let whole = whole.map_err(|failure| match failure {
-        Failure::Mismatch(what) => other(what),
-        failure => failure,
-    })?;
+    let found = whole(&opened, target, signature, (&parts, source(predicate)?), progress);
+    let of_target = (target, content.target.as_str(), path);
+    let of_source = (&opened.arrays, content.source.as_str(), opened.file.path());
+    let whole = match found {
+        Ok(whole) => whole,
+        // It is another content first of all, where it is one.
+        Err(Failure::Mismatch(what)) => {
+            for (arrays, root, path) in [of_target, of_source] {
+                check_root(arrays, (signature, root), path, workers, progress)?;
+            }
+            return Err(other(what));
+        }
+        Err(failure) => return Err(failure),
+    };
+    for (found, (_, root, path)) in [(whole.target_root(), of_target), (whole.source_root(), of_source)] {
+        if found.to_string() != root {
+            return Err(differs(path));
+        }
+    }
     let found = Found { reversible, ..Found::measured(&whole, &budget) };
     as_stated(predicate, &found, (path, "its parts are not as far from their source as was certified"))?;
     whole
@@ -118,7 +133,10 @@ fn whole(
     let make = |at: usize| {
         let part = &parts[at];
         let (read, theirs, touched) = measure(opened, target, (part, part), progress)?;
-        let leaves = theirs.unwrap_or_else(|| read.content.clone());
+        let leaves = match theirs {
+            Some(leaves) => leaves,
+            None => content_of(&opened.arrays, signature, part, progress)?.leaves,
+        };
         let theirs = PartContent { grid: read.grid, units: read.units, leaves };
         let claim = claim(at as u64, (source, read.result), (&theirs, None), &read);
         let checked = Verified::check(claim, &read).map_err(|error| {

@@ -478,7 +478,7 @@ fn sealed(
         if let Some(declared) = opened.arrays.declared() {
             add_declared(&mut style, declared, false);
         }
-        ColumnStyle { style, reversible: opened.told.same }
+        ColumnStyle { style: style.into(), reversible: opened.told.same }
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));

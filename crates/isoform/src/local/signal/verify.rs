@@ -1,6 +1,6 @@
 //! Provides the later check of signals: of a target alone, and against its source where that is at hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coherence::content::{Model, PartContent, SignalDigester};
@@ -13,7 +13,8 @@ use formats::file::ObjectFile;
 use formats::media::{self, Codec};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, PART_SAMPLES, SignalFormat, parts, select, to_sound, with_rate_beside,
+    Arrays, Declared, Encoding, Layout, PART_SAMPLES, Part, SignalFormat, parts, select, to_sound,
+    with_rate_beside,
 };
 use formats::sound::RATE;
 use formats::sound::depth::between;
@@ -39,24 +40,7 @@ pub fn root_of(
 ) -> Result<Digest> {
     let parts = parts(signature, PART_SAMPLES);
     let mut contents: Vec<PartContent> = Vec::with_capacity(parts.len());
-    let make = |index: usize| {
-        let part = &parts[index];
-        let (theirs, ours) = (&arrays.signature().arrays[part.array], &signature.arrays[part.array]);
-        let (found, wanted) = (theirs.sample, ours.sample);
-        let (lift, plain) = (between(theirs, ours), Encoding::Plain(found));
-        let mut digester = SignalDigester::new(wanted);
-        let (mut held, mut samples, mut lifted) = (Vec::new(), Vec::new(), Vec::new());
-        for stretch in stretches(part, arrays.stretch(part.array)) {
-            arrays.read(&stretch, &mut held, &mut samples)?;
-            progress.advance(samples.len() as u64)?;
-            lifted.clear();
-            if lift != plain {
-                lift.encode(found, &samples, &mut lifted);
-            }
-            digest(&mut digester, if lift == plain { &samples } else { &lifted })?;
-        }
-        Ok(digester.finish())
-    };
+    let make = |index: usize| content_of(arrays, signature, &parts[index], progress);
     pool::in_order(workers, parts.len(), make, |_, content| {
         contents.push(content);
         Ok(())
@@ -64,6 +48,44 @@ pub fn root_of(
     let model = Model::Signal(signature.clone());
     let whole = model.tile(&contents).map_err(Failure::bug)?;
     model.root(whole.units, &whole.leaves).map_err(Failure::bug)
+}
+
+/// The content of a part of arrays, their samples taken in the types of `signature`.
+pub fn content_of(
+    arrays: &Arrays,
+    signature: &Signature,
+    part: &Part,
+    progress: &Progress,
+) -> Result<PartContent> {
+    let (theirs, ours) = (&arrays.signature().arrays[part.array], &signature.arrays[part.array]);
+    let (found, wanted) = (theirs.sample, ours.sample);
+    let (lift, plain) = (between(theirs, ours), Encoding::Plain(found));
+    let mut digester = SignalDigester::new(wanted);
+    let (mut held, mut samples, mut lifted) = (Vec::new(), Vec::new(), Vec::new());
+    for stretch in stretches(part, arrays.stretch(part.array)) {
+        arrays.read(&stretch, &mut held, &mut samples)?;
+        progress.advance(samples.len() as u64)?;
+        lifted.clear();
+        if lift != plain {
+            lift.encode(found, &samples, &mut lifted);
+        }
+        digest(&mut digester, if lift == plain { &samples } else { &lifted })?;
+    }
+    Ok(digester.finish())
+}
+
+/// Fails where arrays do not have the content of this root.
+pub fn check_root(
+    arrays: &Arrays,
+    (signature, root): (&Signature, &str),
+    path: &Path,
+    workers: usize,
+    progress: &Progress,
+) -> Result<()> {
+    match root_of(arrays, signature, workers, progress)?.to_string() == root {
+        true => Ok(()),
+        false => Err(differs(path)),
+    }
 }
 
 /// Decodes the target, and the source where there is one, and compares both with what was certified. Returns
@@ -88,16 +110,10 @@ pub fn check_content(
     if !shapes || samples.to_string() != content.samples {
         return Err(differs(file.path()));
     }
-    if root_of(&target, &signature, workers, progress)?.to_string() != content.target {
-        return Err(differs(file.path()));
-    }
-    let (all, arrays) = (all_were(samples, "sample"), counted(content.arrays.len(), "array"));
-    let text = format!("{all} decoded, of {arrays}; the digest is that of the certificate");
-    checks.push(Checked { name: "content", found: text });
-    let text = match source {
-        None => NOT_AT_HAND.into(),
+    let theirs = match source {
+        None => None,
         Some(path) => {
-            let from = (conversion.from.as_str(), &conversion.parameters);
+            let from = (conversion.from.as_str(), &*conversion.parameters);
             let from_file = Arc::new(ObjectFile::open(path)?);
             let (theirs, told) = chosen(&from_file, from, content, &reading, progress)?;
             let heard = theirs.signature().clone();
@@ -109,17 +125,8 @@ pub fn check_content(
                 }
                 (found, certified) => found == certified,
             };
-            if !same || root_of(&theirs, &signature, workers, progress)?.to_string() != content.source {
+            if !same {
                 return Err(differs(path));
-            }
-            if content.equal && asks_nothing(&conversion.parameters) {
-                let records = Records { counted: samples, set_aside: 0 };
-                as_stated_of_equal(predicate, (records, None, told.same), file.path())?;
-            } else {
-                let (target, signature, heard, path) = (&target, &signature, &heard, file.path());
-                let (source, reversible) = (theirs, told.same);
-                let sides = Sides { file: from_file, source, heard, reversible, target, signature, path };
-                checks.push(measured(predicate, sides, workers, progress)?);
             }
             // What a step on the way leaves out, only the conversion knows.
             if !conversion.parameters.contains_key("via") {
@@ -127,10 +134,37 @@ pub fn check_content(
                 let lacking: Vec<String> = lacking.map(|(key, _)| key.clone()).collect();
                 check_all_dropped((&conversion.parameters, content), &lacking, file.path())?;
             }
-            let found = if content.equal { "equal to the target" } else { "what was certified" };
-            format!("{}: decoded again, and {found}", path.display())
+            Some((path, from_file, theirs, heard, told.same))
         }
     };
+    let is_equal = content.equal && asks_nothing(&conversion.parameters);
+    let mut distance = None;
+    let text = match theirs {
+        // Both sides are read once, for their digests and their distance.
+        Some((from, from_file, theirs, heard, reversible)) if !is_equal => {
+            let (target, signature, heard, path) = (&target, &signature, &heard, file.path());
+            let sides = Sides { file: from_file, source: theirs, heard, reversible, target, signature, path };
+            distance = Some(measured((predicate, content), sides, workers, progress)?);
+            let found = if content.equal { "equal to the target" } else { "what was certified" };
+            format!("{}: decoded again, and {found}", from.display())
+        }
+        theirs => {
+            check_root(&target, (&signature, &content.target), file.path(), workers, progress)?;
+            match theirs {
+                None => NOT_AT_HAND.into(),
+                Some((from, _, theirs, _, reversible)) => {
+                    check_root(&theirs, (&signature, &content.source), from, workers, progress)?;
+                    let records = Records { counted: samples, set_aside: 0 };
+                    as_stated_of_equal(predicate, (records, None, reversible), file.path())?;
+                    format!("{}: decoded again, and equal to the target", from.display())
+                }
+            }
+        }
+    };
+    let (all, arrays) = (all_were(samples, "sample"), counted(content.arrays.len(), "array"));
+    let found = format!("{all} decoded, of {arrays}; the digest is that of the certificate");
+    checks.push(Checked { name: "content", found });
+    checks.extend(distance);
     checks.push(Checked { name: "source", found: text });
     Ok(samples)
 }

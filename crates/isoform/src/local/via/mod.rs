@@ -196,7 +196,7 @@ impl Way<'_> {
     /// Leads content over all stops.
     pub fn lead(&mut self, mut content: Content, stops: &[Stop]) -> Result<Content> {
         for (index, stop) in stops.iter().enumerate() {
-            let stepped = self.step(content, stop, &stops[index + 1..]);
+            let stepped = self.step(content, stop, &stops[index..]);
             content = stepped.map_err(|failure| self.named(failure, stop))?;
         }
         Ok(content)
@@ -211,10 +211,11 @@ impl Way<'_> {
         }
     }
 
-    fn step(&mut self, content: Content, stop: &Stop, after: &[Stop]) -> Result<Content> {
+    /// The first of these stops, which are all that are left.
+    fn step(&mut self, content: Content, stop: &Stop, left: &[Stop]) -> Result<Content> {
         match stop.media.codec {
             Codec::Arrays(format) => self.through_arrays(content, format, stop),
-            Codec::Image(format) => self.through_image(content, format, stop.media, after),
+            Codec::Image(format) => self.through_image(content, format, stop.media, left),
             Codec::Table(_) => match (content, stop.written()) {
                 (Content::Table(opened), Some(options)) => {
                     self.steps.push(Step { share: 0.0, d: 0.0 });
@@ -269,10 +270,10 @@ impl Way<'_> {
         content: Content,
         to: ImageFormat,
         media: &'static MediaType,
-        after: &[Stop],
+        left: &[Stop],
     ) -> Result<Content> {
         let (first, last) = self.image(content)?;
-        let channels = first.channels;
+        self.refuse_axes(&first, left)?;
         let (within, sample) = (self.split.has_budget(), last.sample);
         let lossy = within && to.quality().is_some();
         let narrows = within && !lossy && !to.exact().contains(&sample);
@@ -281,19 +282,12 @@ impl Way<'_> {
                 format!("samples of type {sample} are narrowed to it only by a conversion of their own");
             return Err(refused(media, &why));
         }
-        let given = if lossy { self.split.searching(&last, self.open(after, sample))? } else { None };
+        let given = if lossy { self.split.searching(&last, self.open(&left[1..], sample))? } else { None };
         let budget = if narrows { self.split.last()? } else { given }.map(|(_, budget)| budget);
         let parameters = self.parameters.clone();
         let (exact_asked, drop) = (self.exact_asked, self.drop);
         let asked = pass::Asked { media, to, budget, exact_asked, drop, parameters };
         let passed = pass::through((first, last), &self.file, &asked, self.memory / 2, self.progress)?;
-        let is_arrays = |stop: &Stop| matches!(stop.media.codec, Codec::Arrays(_));
-        if passed.first.channels != channels && after.iter().chain([&self.to]).any(is_arrays) {
-            // The same colours, but an array of other axes.
-            let (from, to) = (channels.name(), passed.first.channels.name());
-            let why = format!("it holds {from} as {to}, and arrays tell the one from the other");
-            return Err(refused(media, &why));
-        }
         let step = match narrows {
             // The first column is that of samples that may differ.
             true => self.split.fixed(passed.evidence.columns.iter().take(1))?,
@@ -306,6 +300,22 @@ impl Way<'_> {
         self.notes.extend(passed.notes);
         self.dropped.extend(passed.dropped);
         Ok(Content::Image { first: Box::new(passed.first), last: Box::new(passed.last) })
+    }
+
+    /// Refuses an image, before anything is made of it, that one of the formats which are next holds in other
+    /// channels, where it becomes an array behind them: the same colours, but other axes.
+    fn refuse_axes(&self, image: &Image, left: &[Stop]) -> Result<()> {
+        for (index, stop) in left.iter().enumerate() {
+            let Codec::Image(format) = stop.media.codec else { break };
+            let mut behind = left[index + 1..].iter().chain([&self.to]);
+            let (from, to) = (image.channels, image::nearest_channels(format, image));
+            if to != from && behind.any(|stop| matches!(stop.media.codec, Codec::Arrays(_))) {
+                let (from, to) = (from.name(), to.name());
+                let why = format!("it holds {from} as {to}, and arrays tell the one from the other");
+                return Err(refused(stop.media, &why));
+            }
+        }
+        Ok(())
     }
 
     /// How many steps may lose something of samples of a type: one that searches, those after it, and the one

@@ -323,7 +323,8 @@ fn beside_sources(
         let same = theirs.root()? == certified.source && parts.len() == listed.len();
         let whole = if same { Some(whole(signature, parts)?) } else { None };
         let told = certified.arrays.iter().map(|array| &array.style).zip(lacking).filter(|_| same);
-        told.into_iter().try_for_each(|(told, (made, dropped))| check_dropped(told, &dropped, &made))?;
+        told.into_iter()
+            .try_for_each(|(told, (made, dropped))| check_dropped(&told.members(), &dropped, &made))?;
         Ok(Sides { target: ours.root()?, whole })
     };
     let found = sides(in_space)?;
