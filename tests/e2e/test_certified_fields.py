@@ -304,6 +304,22 @@ def test_types_that_are_not_believed_are_found_by_the_values(isoform, written, t
     assert code == 0 and memory < 200 << 20
 
 
+def test_exceptions_stay_with_their_records_where_others_are_set_aside(isoform, tmp_path):
+    source, text = tmp_path / "in.csv", tmp_path / "d.csv"
+    odd, bad = {3: "1.50", 250: "2.50", 400: "3.50"}, {0, 100, 250, 499}
+    rows = [f"{odd.get(at, f'{at}.5')},{'x' if at in bad else at}\n" for at in range(500)]
+    source.write_text("a,z\n" + "".join(rows))
+    isoform("convert", source, text).expect(0)
+    target, back = tmp_path / "d.parquet", tmp_path / "back.csv"
+    command = [text, target, "--type", "z=int64", "--rejects", tmp_path / "bad.jsonl"]
+    assert "4 bad records would be set aside" in isoform("plan", *command).expect(0).out
+    done = isoform("convert", *command, "--json").expect(0).json()
+    assert done["verdict"] == "PARTIAL" and any(typed_by(text) in note for note in done["notes"])
+    isoform("verify", target).expect(0)
+    isoform("convert", target, back).expect(0)
+    assert back.read_text() == "a,z\n" + "".join(row for at, row in enumerate(rows) if at not in bad)
+
+
 def test_a_batch_knows_by_what_types_its_targets_were_made(isoform, written, tmp_path):
     command = ["convert", written, "--out-dir", tmp_path / "out", "--to", "parquet", "--json"]
     assert isoform(*command).expect(0).json()["converted"] == 1

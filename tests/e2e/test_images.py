@@ -739,6 +739,20 @@ def test_the_time_of_the_last_change_of_a_png_stops_nothing(isoform, tmp_path):
     with Image.open(kept) as found:
         found.load()
         assert b"tIME" in kept.read_bytes()
+    isoform("compare", source, kept).expect(0)
+
+
+def test_the_times_of_the_last_change_of_two_pngs_are_compared(isoform, tmp_path):
+    paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    for path, seconds in zip(paths, (58, 59, None)):
+        info = PngImagePlugin.PngInfo()
+        if seconds is not None:
+            info.add(b"tIME", bytes([7, 0xE9, 2, 28, 23, 59, seconds]))
+        Image.new("RGB", (20, 10), "red").save(path, pnginfo=info)
+    for one, other in [(0, 1), (0, 2), (2, 1)]:
+        assert "attribute png:tIME differs" in isoform("compare", paths[one], paths[other]).expect(4).out
+        found = isoform("--json", "compare", paths[one], paths[other]).expect(4).json()
+        assert found["attributes"] == ["png:tIME"] and not found["equal"], found
 
 
 def test_an_image_that_no_quality_keeps_says_why_it_is_without_loss(isoform, tmp_path):

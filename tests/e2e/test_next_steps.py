@@ -242,6 +242,11 @@ def test_values_of_several_kinds_are_told_of(isoform, tmp_path):
     told = isoform("convert", source, tmp_path / "a.parquet").expect(0).out
     assert '"t", "n": values of several kinds, kept as JSON text, in which strings have quotes' in told
     assert "record 2 has a number, record 1 a string" in isoform("inspect", source, "--why", "t").expect(0).out
+    # A key may look like the path of what is in another.
+    source.write_text('{"a":1,"a.b":1,"c":[1],"c[0]":"x"}\n{"a":2,"a.b":"x","c":[2],"c[0]":3}\n')
+    told = isoform("convert", source, tmp_path / "c.parquet").expect(0).out
+    assert '"a.b", "c[0]": values of several kinds' in told
+    assert "JSON text" not in isoform("inspect", source, "--why", "a").expect(0).out
     source.write_text('{"t":"x"}\n{"t":"1776"}\n')
     assert "JSON text" not in isoform("convert", source, tmp_path / "b.parquet").expect(0).out
 

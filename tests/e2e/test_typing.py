@@ -495,19 +495,28 @@ def test_points_of_thousands_are_no_decimal_points_beside_decimal_commas(isoform
     source = tmp_path / "in.csv"
     source.write_text("Ort;Einwohner;Anteil;Breite\nA;987;1,5;52.1\nB;1.234;2,5;48.137\nC;12.345;3,25;50.9\n")
     told = isoform("convert", source, tmp_path / "out.parquet").expect(0)
-    assert '"Einwohner": text, since points may separate thousands' in told.out
+    assert '"Einwohner": text, since points may separate thousands here, as record 1 of "Anteil", "1,5", shows' in told.out
     table = pyarrow.parquet.read_table(tmp_path / "out.parquet")
     assert table["Einwohner"].to_pylist() == ["987", "1.234", "12.345"]
     # Points that are behind other digits are decimal marks.
     assert table["Anteil"].to_pylist() == [1.5, 2.5, 3.25] and table["Breite"].to_pylist() == [52.1, 48.137, 50.9]
     told = isoform("inspect", source, "--why", "Einwohner").expect(0).out
-    assert "--decimal-comma=false reads them as decimal marks" in told
+    assert "--type COLUMN=float64 reads them as decimal marks" in told
+    # What is said to read them does, and leaves the other columns as they are.
+    source.write_text(source.read_text().replace("A;987", "A;9.875"))
+    told = isoform("inspect", source, "--why", "Einwohner").expect(0).out
+    assert "--type 'COLUMN=decimal(18, 3)' reads them as decimal marks" in told
+    isoform("convert", source, tmp_path / "told.parquet", "--type", "Einwohner=decimal(18, 3)").expect(0)
+    found = pyarrow.parquet.read_table(tmp_path / "told.parquet")
+    assert [float(value) for value in found["Einwohner"].to_pylist()] == [9.875, 1.234, 12.345]
+    assert found["Anteil"].to_pylist() == [1.5, 2.5, 3.25]
     isoform("verify", tmp_path / "out.parquet").expect(0)
     isoform("convert", source, tmp_path / "points.parquet", "--decimal-comma=false").expect(0)
-    assert pyarrow.parquet.read_table(tmp_path / "points.parquet")["Einwohner"].to_pylist() == [987, 1.234, 12.345]
-    # Without decimal commas nothing speaks for thousands.
+    assert pyarrow.parquet.read_table(tmp_path / "points.parquet")["Einwohner"].to_pylist() == [decimal.Decimal(text) for text in ("9.875", "1.234", "12.345")]
+    # Without decimal commas nothing speaks for thousands, and where commas may be decimal marks, nothing against them.
     source.write_text("a;b\n1.234;x\n2.345;y\n")
-    isoform("convert", source, tmp_path / "other.parquet").expect(0)
+    told = isoform("convert", source, tmp_path / "other.parquet").expect(0).out
+    assert '"a": points are read as decimal marks, though each may separate thousands; --type COLUMN=text' in told
     assert [float(value) for value in pyarrow.parquet.read_table(tmp_path / "other.parquet")["a"].to_pylist()] == [1.234, 2.345]
 
 
@@ -519,6 +528,11 @@ def test_points_of_thousands_are_no_decimal_points_beside_decimal_commas(isoform
     ("Menge;b\n1.000;01,5\n2.000;02,5\n", ["1.000", "2.000"], "points"),
     ("Menge;b\n1.234;2,5\n2.345;k. A.\n", ["1.234", "2.345"], "points"),
     ("Menge;b\n1.234;2,5 %\n2.345;12.345,50 EUR\n", ["1.234", "2.345"], "points"),
+    # White space, signs and units beside numbers hide nothing.
+    ("Menge; b\n1.234; 2,5\n2.345; 3,5\n", ["1.234", "2.345"], "points"),
+    ("Menge;b\n1.234;1.234.567\n2.345; 3\n", ["1.234", "2.345"], "points"),
+    ("Menge;b\n1.234;2,50 EUR\n2.345;3,5%\n", ["1.234", "2.345"], "points"),
+    ("Menge;b\n1.234;1 234,50\n2.345;2,50-\n", ["1.234", "2.345"], "points"),
     # So it is whatever delimits, where nobody told the mark.
     ('Menge,b\n1.234,"2,5"\n', ["1.234"], "points"), ("Menge\tb\n1.234\t12.345,50\n", ["1.234"], "points"),
 ])
@@ -544,16 +558,20 @@ def test_lists_and_large_numbers_beside_decimal_points_change_nothing(isoform, t
 
 
 def test_whether_marks_separate_thousands_does_not_depend_on_where_a_field_lies(isoform, tmp_path):
-    rows = ["%d.%03d;%d,%d;x" % (k % 9 + 1, k % 100 * 10 + k % 9 + 1, k % 7, k % 9 + 1) for k in range(140_000)]
-    plain = ["%d.%03d;7;x" % (k % 9 + 1, k % 100 * 10 + k % 9 + 1) for k in range(140_000)]
+    rows = ["%d.%03d;%d,%d;;x" % (k % 9 + 1, k % 100 * 10 + k % 9 + 1, k % 7, k % 9 + 1) for k in range(140_000)]
+    plain = ["%d.%03d;7;;x" % (k % 9 + 1, k % 100 * 10 + k % 9 + 1) for k in range(140_000)]
+    few, many = (["1.234;7;remark;x"] * count + plain[count:70_000] for count in (9, 10))
     cases = {
         # A point that is a decimal mark, and numbers that show what points are, in the middle of three chunks.
-        "decimal": (rows[:70_000] + ["2.5;1,5;x"] + rows[70_000:], "float64"), "grouped": (rows, "text"),
-        "shown": (plain[:70_000] + ["1.234;7;12.345,50"] + plain[70_000:], "text"), "plain": (plain, "decimal(18, 3)"),
+        "decimal": (rows[:70_000] + ["2.5;1,5;;x"] + rows[70_000:], "float64", None), "grouped": (rows, "text", "shows"),
+        "shown": (few + ["1.234;7;12.345,50;x"] + plain[70_000:], "text", "record 70001 of \"c\", \"12.345,50\", shows"),
+        # One among more remarks decides nothing, and is told.
+        "remark": (many + ["1.234;7;12.345,50;x"] + plain[70_000:], "decimal(18, 3)", "\"12.345,50\", suggests"),
+        "plain": (plain, "decimal(18, 3)", "though each may separate thousands; --type"),
     }
-    for name, (rows, ty) in cases.items():
+    for name, (rows, ty, said) in cases.items():
         def write(path, rows):
-            path.write_text("a;b;c\n" + "".join(row + "\n" for row in rows))
+            path.write_text("a;b;c;d\n" + "".join(row + "\n" for row in rows))
             return path
 
         whole = write(tmp_path / f"{name}.csv", rows)
@@ -562,12 +580,40 @@ def test_whether_marks_separate_thousands_does_not_depend_on_where_a_field_lies(
         assert document["columns"][0]["type"] == ty, name
         planned = isoform("--json", "plan", whole, tmp_path / "plan.parquet").expect(0).json()
         assert planned["columns"][0]["type"] == ty, name
-        for sources, options in [([whole], []), (parts, []), ([whole], ["--partition-by", "c"])]:
+        for sources, options in [([whole], []), (parts, []), ([whole], ["--partition-by", "d"])]:
             target = tmp_path / f"{name}{len(sources)}{len(options)}{'' if options else '.parquet'}"
             done = isoform("convert", *sources, target, *options, "--to", "parquet").expect(0)
-            assert ("may separate thousands" in done.out) == (name in ("grouped", "shown")), name
+            assert ("may separate thousands" in done.out) == (said is not None) and (said or "") in done.out, name
             if not options:
                 found = isoform("--json", "inspect", target).expect(0).json()
                 assert found["columns"][0]["type"] == ty and found["content"] == document["content"], name
             isoform("verify", target).expect(0)
         isoform("compare", whole, tmp_path / f"{name}10.parquet").expect(0)
+
+
+def test_one_number_in_a_column_of_remarks_makes_no_column_text(isoform, tmp_path):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    remarks = ['"3,5"' if at == 700 else "ok" for at in range(1_000)]
+    source.write_text("t,v,note\n" + "".join(f"{at},{at % 90 + 10}.{at % 900 + 100},{remarks[at]}\n" for at in range(1_000)))
+    told = isoform("convert", source, target).expect(0).out
+    assert '"v": points are read as decimal marks' in told and 'as record 701 of "note", "3,5", suggests' in told
+    assert pyarrow.parquet.read_table(target)["v"].to_pylist()[:2] == [decimal.Decimal("10.100"), decimal.Decimal("11.101")]
+    isoform("convert", source, target, "--type", "v=text", "--force").expect(0)
+    assert pyarrow.parquet.read_table(target)["v"].to_pylist()[:2] == ["10.100", "11.101"]
+
+
+@pytest.mark.parametrize("field", ["+2,5", "00,5", "3,"])
+def test_commas_of_a_text_that_semicolons_delimit_are_read_where_values_count(isoform, tmp_path, field):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text(f"b;c\n{field};x\n3,50;y\n")
+    told = isoform("convert", source, target).expect(0).out
+    assert "--decimal-comma reads it" not in told
+    assert "has a comma" not in isoform("inspect", source, "--why", "b").expect(0).out
+    values = [float(field.replace(",", ".")), 3.5]
+    for options in (["--types", "value"], ["--type", "b=float64"]):
+        told = isoform("convert", source, target, *options, "--force").expect(0).out
+        assert "how float64 is written" in told and pyarrow.parquet.read_table(target)["b"].to_pylist() == values
+        isoform("verify", target).expect(0)
+    source.write_text("b;c\n+2,5;x\n3.50;y\n")
+    isoform("convert", source, target, "--types", "value", "--force").expect(0)
+    assert pyarrow.parquet.read_table(target)["b"].to_pylist() == ["+2,5", "3.50"], "two marks are none"

@@ -259,7 +259,8 @@ impl Concat {
 
     /// Takes the typing that these profiles of all columns give.
     fn set_fields(&mut self, names: &[String], merged: &[Profile], all: bool) {
-        self.take_fields(names, resolve(merged), all);
+        let shown: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.take_fields(names, resolve(merged, &shown), all);
     }
 
     /// Takes these typings of all columns.

@@ -240,7 +240,7 @@ fn open_csv(
 ) -> Result<(Table, bool)> {
     let mut text = text_of(file, options)?;
     let proposed = (format == Format::Tsv).then_some(b'\t');
-    let by = options.certified.as_ref().and_then(|by| by.beside(&options.typing));
+    let mut by = options.certified.as_ref().and_then(|by| by.beside(&options.typing));
     let layout = by.as_ref().map_or_else(|| options.csv.clone(), |by| by.layout());
     let dialect = detect_dialect(text.as_ref(), &layout, proposed);
     let dialect = dialect.map_err(|error| text.blame(error))?;
@@ -260,10 +260,11 @@ fn open_csv(
         rules.all.decimal_marks = DecimalMarks::Either;
     }
     let fresh = rules.profiles(dialect.names.iter().map(|name| name.name.as_str()))?;
-    let sorted = set_aside::fields(&text, &dialect, &fresh, options);
-    if let Some((good, bad)) = sorted.map_err(|error| options.short_of_memory(text.blame(error)))? {
-        text = Arc::new(good);
-        *aside = Some(bad);
+    let sorted = set_aside::fields(&text, &dialect, &fresh, by.as_deref(), options);
+    if let Some(sorted) = sorted.map_err(|error| options.short_of_memory(text.blame(error)))? {
+        text = Arc::new(sorted.good);
+        *aside = Some(sorted.bad);
+        by = by.map(|by| Arc::new(by.moved(&sorted.moved)));
     }
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let record_bytes_max = options.record_bytes_max.min(RECORD_BYTES_MAX);
@@ -272,7 +273,7 @@ fn open_csv(
     notes.extend(found.note(&dialect));
     let is_told = by.as_ref().is_some_and(|by| by.tells_all());
     let profiles = if is_told { fresh.profiles() } else { sample(&text, &dialect, &found, &fresh)? };
-    let Found { typings, why, is_open: open } = resolved(&profiles, by.as_deref());
+    let Found { typings, why, is_open: open } = resolved(&profiles, &dialect.names, by.as_deref());
     let whole = is_told || found.marks.len() <= SAMPLE_CHUNKS;
     let table = CsvTable::new(text, dialect, found, typings);
     Ok((Table::Csv { table, fresh, why, whole, open, by }, marks_found))
@@ -481,7 +482,7 @@ fn retype_csv(
         }
         Ok(())
     })?;
-    let found = resolved(&merged.unwrap_or_else(|| fresh.profiles()), by);
+    let found = resolved(&merged.unwrap_or_else(|| fresh.profiles()), &table.dialect().names, by);
     table.retype(found.typings);
     Ok(found.why)
 }

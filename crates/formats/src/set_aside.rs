@@ -19,7 +19,7 @@ use crate::csv::{BadRecords, Dialect, RecordReader, ScanOptions, misfits, scan};
 use crate::error::{Error, Place, Result};
 use crate::jsonl::{JsonProfile, Record};
 use crate::limits::RECORD_BYTES_MAX;
-use crate::open::OpenOptions;
+use crate::open::{Certified, OpenOptions};
 use crate::spool::{Origin, ReadAt, TextFile};
 use crate::text::Fresh;
 
@@ -150,15 +150,50 @@ impl Display for Lossy<'_> {
     }
 }
 
-/// Sorts the records of delimited text, of which `fresh` tells what types were given. `None` where all are
-/// good, or bad ones are not to be set aside. A record of more bytes than memory allows is refused, as it is
-/// where none is set aside.
+/// Rows of a text that a certificate tells of by number, while records before them are set aside.
+struct Moved<'a> {
+    /// Those that are left, ascending.
+    left: &'a [u64],
+    set_aside: u64,
+    /// The others that are still there, each with its number in the text and in the good one.
+    found: Vec<(u64, u64)>,
+}
+
+impl Moved<'_> {
+    /// Moves those before this row.
+    fn until(&mut self, row: u64) {
+        let (before, left) = self.left.split_at(self.left.partition_point(|known| *known < row));
+        self.found.extend(before.iter().map(|row| (*row, row - self.set_aside)));
+        self.left = left;
+    }
+
+    /// Takes note that a row is set aside, which is behind all that were before.
+    fn set_aside(&mut self, row: u64) {
+        self.until(row);
+        self.left = self.left.strip_prefix(&[row]).unwrap_or(self.left);
+        self.set_aside += 1;
+    }
+}
+
+/// Records of delimited text that were sorted.
+pub(crate) struct Sorted {
+    /// The good ones.
+    pub(crate) good: TextFile,
+    pub(crate) bad: SetAside,
+    /// Of the rows that were told of by number those that are good, each with its number before and after.
+    pub(crate) moved: Vec<(u64, u64)>,
+}
+
+/// Sorts the records of delimited text, of which `fresh` tells what types were given, and `by` what it has
+/// exceptions of, by row. `None` where all are good, or bad ones are not to be set aside. A record of more bytes
+/// than memory allows is refused, as it is where none is set aside.
 pub(crate) fn fields(
     text: &TextFile,
     dialect: &Dialect,
     fresh: &Fresh,
+    by: Option<&Certified>,
     options: &OpenOptions,
-) -> Result<Option<(TextFile, SetAside)>> {
+) -> Result<Option<Sorted>> {
     if options.bad == BadRecords::Fail {
         return Ok(None);
     }
@@ -166,6 +201,8 @@ pub(crate) fn fields(
     let lenient = ScanOptions { lenient: true, record_bytes_max, ..ScanOptions::default() };
     let found = scan(text, dialect, lenient)?;
     let mut sorter = Sorter::new(text, &options.spool_dir)?;
+    let rows = by.map(Certified::rows_of_exceptions).unwrap_or_default();
+    let mut moved = Moved { left: &rows, set_aside: 0, found: Vec::new() };
     let mut at = 0;
     let mut kept = 0;
     for part in found.parts(1) {
@@ -181,17 +218,19 @@ pub(crate) fn fields(
             for reject in rejects {
                 sorter.keep_range(at..reject.byte)?;
                 at = after_line_end(text, dialect, reject.byte + reject.bytes.len() as u64)?;
+                moved.set_aside(reject.record.saturating_sub(1));
                 sorter.set_aside(reject.record, reject.byte, &reject.reason, &reject.bytes)?;
             }
         }
     }
+    moved.until(u64::MAX);
     sorter.keep_range(at..text.len())?;
     if kept + sorter.bad_records != found.records {
         let (counted, bad) = (found.records, sorter.bad_records);
         let what = format!("{counted} records were counted, but {kept} are good and {bad} bad");
         return Err(Error::malformed("CSV", Place::default(), what));
     }
-    sorter.finish()
+    Ok(sorter.finish()?.map(|(good, bad)| Sorted { good, bad, moved: moved.found }))
 }
 
 /// The offset after the line end that stands at `at`.

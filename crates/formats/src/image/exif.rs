@@ -137,13 +137,18 @@ pub struct Rehoused {
 
 /// The image with what Exif says of it where `format` has it, densities included.
 pub fn rehoused(image: Image, format: ImageFormat) -> Rehoused {
+    rehoused_for(image, format, format)
+}
+
+/// The same for an image of another format, which is what has no place for what is left out.
+pub fn rehoused_for(image: Image, format: ImageFormat, other: ImageFormat) -> Rehoused {
     let Rehoused { image, homeless, .. } = rehoused_but_density(image, format);
     let (image, near) = match format {
         ImageFormat::Tiff => (image, None),
         _ => density::rehoused(image, format),
     };
-    let (image, square) = density::without_square(image, format);
-    let (image, changed) = without_time(image, format);
+    let (image, square) = density::without_square(image, other);
+    let (image, changed) = without_time(image, other);
     Rehoused { image, homeless, near: near.or(square).into_iter().chain(changed).collect() }
 }
 

@@ -34,7 +34,7 @@ use crate::guard::guarded;
 use crate::media::{Key, MediaType};
 use attributes::Attributes;
 pub use declared::{Declared, Palette, keeps_declared, not_kept};
-pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, told};
+pub use exif::{Rehoused, meaning, rehoused, rehoused_but_density, rehoused_for, told};
 pub(crate) use fit::is_fraction;
 pub use fit::{
     Loss, beyond_fractions, common, fit, laid_out, lifted, losses, lost_range, nearest_channels, needed,

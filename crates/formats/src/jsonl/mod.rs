@@ -31,7 +31,7 @@ pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 pub use layouts::Layouts;
 pub(crate) use layouts::each_layout;
-pub use profile::{JsonProfile, JsonText, Resolved};
+pub use profile::{JsonProfile, JsonText, Resolved, Said};
 pub use scan::{Mark, Scan, scan, scan_within};
 pub use table::{JsonEncoder, JsonTable, observe};
 pub use typing::{Absence, Exponent, FloatStyle, Style, Typing};

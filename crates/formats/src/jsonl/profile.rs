@@ -52,39 +52,48 @@ pub struct Resolved {
     pub schema: SchemaRef,
     /// One typing for each column.
     pub typings: Vec<Typing>,
-    /// Reasons for columns, by dotted path, whose type a reader would not expect.
-    pub why: Vec<(String, String)>,
-    /// Why values of columns, by dotted path, are kept as JSON text.
-    pub as_json: Vec<(String, JsonText)>,
+    /// Reasons for types that a reader would not expect.
+    pub why: Vec<Said>,
+    /// Why values of columns, by position, or of ones nested in them, are kept as JSON text.
+    pub as_json: Vec<(usize, JsonText)>,
     /// For each column of floating point numbers, nested ones included, in the order of `typings`: all
     /// layouts that give back every number.
     pub layouts: Vec<Layouts>,
 }
 
+/// What is said of a column, or of one nested in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The position of the column.
+    pub column: usize,
+    /// The dotted path of the one that it is said of.
+    pub path: String,
+    /// What.
+    pub why: String,
+}
+
 impl Resolved {
     /// What is to be said of each column, nested ones under the column they are in.
     pub fn why_by_column(&self) -> Vec<String> {
-        let of = |name: &String| {
-            let why = self.why.iter().filter(|(path, _)| is_inside(path, name));
-            why.map(|(path, why)| if path == name { why.clone() } else { format!("{path}: {why}") })
-                .collect::<Vec<_>>()
+        let of = |(column, name): (usize, &str)| {
+            let inside = self.why.iter().filter(|said| said.column == column);
+            let said = inside.map(|Said { path, why, .. }| match path == name {
+                true => why.clone(),
+                false => format!("{path}: {why}"),
+            });
+            said.collect::<Vec<_>>().join("; ")
         };
-        self.schema.fields().iter().map(|field| of(field.name()).join("; ")).collect()
+        self.schema.fields().iter().map(|field| field.name().as_str()).enumerate().map(of).collect()
     }
 
     /// Why values of each column, or of ones nested in it, are kept as JSON text.
     pub(crate) fn as_json_by_column(&self) -> Vec<Vec<JsonText>> {
-        let of = |name: &String| {
-            let inside = self.as_json.iter().filter(|(path, _)| is_inside(path, name));
-            inside.map(|(_, reason)| *reason).collect()
-        };
-        self.schema.fields().iter().map(|field| of(field.name())).collect()
+        let mut reasons = vec![Vec::new(); self.schema.fields().len()];
+        for (column, reason) in &self.as_json {
+            reasons.get_mut(*column).into_iter().for_each(|reasons| reasons.push(*reason));
+        }
+        reasons
     }
-}
-
-/// Whether a dotted path is that of this column, or of one nested in it.
-fn is_inside(path: &str, column: &str) -> bool {
-    path.strip_prefix(column).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 impl JsonProfile {
@@ -126,19 +135,28 @@ impl JsonProfile {
     /// The narrowest schema that gives back every record seen. With `presence`, a column that is both null
     /// and left out is followed by one that tells where its key is left out.
     pub fn resolve(&self, presence: bool) -> Resolved {
-        let mut notes = Notes { why: Vec::new(), as_json: Vec::new(), presence, layouts: Vec::new() };
-        let (fields, typings) = self.root.resolve("", &mut notes);
+        let mut notes = Notes { presence, ..Notes::default() };
+        let (fields, typings) = self.root.resolve(None, &mut notes);
         let Notes { why, as_json, layouts, .. } = notes;
         Resolved { schema: Arc::new(Schema::new(fields)), typings, why, as_json, layouts }
     }
 }
 
 /// What is said and asked while a profile is resolved.
+#[derive(Default)]
 struct Notes {
-    why: Vec<(String, String)>,
-    as_json: Vec<(String, JsonText)>,
+    /// The position of the column that is being resolved.
+    column: usize,
+    why: Vec<Said>,
+    as_json: Vec<(usize, JsonText)>,
     presence: bool,
     layouts: Vec<Layouts>,
+}
+
+impl Notes {
+    fn say(&mut self, path: &str, why: impl Into<String>) {
+        self.why.push(Said { column: self.column, path: path.to_owned(), why: why.into() });
+    }
 }
 
 /// The values of one column, of any kind.
@@ -250,7 +268,7 @@ impl ValueProfile {
         if typing.absence == Absence::Mixed {
             let text = "absent values are partly null and partly left out; both are read as null, unless \
                         --presence is given";
-            notes.why.push((path.to_owned(), text.to_owned()));
+            notes.say(path, text);
         }
         (data_type, typing)
     }
@@ -259,8 +277,8 @@ impl ValueProfile {
         let styled = |style| Typing { style, reversible: true, ..Typing::default() };
         let kinds = self.kinds();
         let mut text = |style, kept: JsonText, reason: String| {
-            notes.why.push((path.to_owned(), format!("kept as JSON text: {reason}")));
-            notes.as_json.push((path.to_owned(), kept));
+            notes.say(path, format!("kept as JSON text: {reason}"));
+            notes.as_json.push((notes.column, kept));
             (DataType::Utf8, styled(style))
         };
         if let [(first, one), (second, other), ..] = kinds[..] {
@@ -270,7 +288,7 @@ impl ValueProfile {
         if let Some((_, numbers)) = &self.number {
             return match numbers.resolve() {
                 Ok(found) => {
-                    notes.why.extend(found.why.map(|why| (path.to_owned(), why)));
+                    found.why.into_iter().for_each(|why| notes.say(path, why));
                     if let Style::Float(_) = found.style {
                         notes.layouts.push(numbers.layouts());
                     }
@@ -287,7 +305,7 @@ impl ValueProfile {
             if object.fields.is_empty() {
                 return text(Style::EmptyObject, JsonText::Empty, "every object here is empty".to_owned());
             }
-            let (fields, children) = object.resolve(path, notes);
+            let (fields, children) = object.resolve(Some(path), notes);
             return (DataType::Struct(fields.into()), Typing { children, ..styled(Style::Plain) });
         }
         if let Some((_, element)) = &self.list {
@@ -437,7 +455,9 @@ impl ObjectProfile {
         self.collapse(fields_max);
     }
 
-    fn resolve(&self, path: &str, notes: &mut Notes) -> (Vec<Field>, Vec<Typing>) {
+    /// Fields and typings of what is in the column of this path, or of all columns.
+    fn resolve(&self, path: Option<&str>, notes: &mut Notes) -> (Vec<Field>, Vec<Typing>) {
+        let (is_all, path) = (path.is_none(), path.unwrap_or_default());
         let mut fields: Vec<&FieldProfile> = self.fields.iter().collect();
         fields.sort_unstable_by_key(|field| field.first);
         let (mut resolved, mut typings) = (Vec::new(), Vec::new());
@@ -447,6 +467,9 @@ impl ObjectProfile {
         }
         for field in fields {
             let name = String::from_utf8_lossy(&field.name);
+            if is_all {
+                notes.column = resolved.len();
+            }
             let missing = field.count < self.count;
             let (data_type, typing) = field.values.resolve(missing, &join(path, &name), notes);
             let told = typing.absence == Absence::Told;
@@ -458,7 +481,10 @@ impl ObjectProfile {
                     telling.push('_');
                 }
                 let text = format!("it is true where {name:?} is left out, which elsewhere may be null");
-                notes.why.push((join(path, &telling), text));
+                if is_all {
+                    notes.column = resolved.len();
+                }
+                notes.say(&join(path, &telling), text);
                 resolved.push(Field::new(telling, DataType::Boolean, true));
                 typings.push(Typing { style: Style::Presence, reversible: true, ..Typing::default() });
             }

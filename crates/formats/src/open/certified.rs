@@ -69,6 +69,18 @@ impl Certified {
         Certified { places: Some(places), ..self }
     }
 
+    /// The rows of which it tells exceptions, ascending.
+    pub(crate) fn rows_of_exceptions(&self) -> Vec<u64> {
+        self.typings(&self.json).rows_of_exceptions()
+    }
+
+    /// What it tells where only some of these rows are left, each of which has another number: each pair is the
+    /// number of a row before and after.
+    pub(super) fn moved(&self, rows: &[(u64, u64)]) -> Self {
+        let Typings::Both(fields, json) = self.typings(&self.json).moved(rows) else { return self.clone() };
+        Certified { json, fields, ..self.clone() }
+    }
+
     /// What it tells of one of several files, before which stand so many rows.
     pub(crate) fn of_file(&self, file: &Path, before: u64) -> Self {
         let all = self.typings(&self.json);

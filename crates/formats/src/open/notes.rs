@@ -4,7 +4,7 @@ use super::{Opened, Table, Why};
 use crate::jsonl::JsonText;
 use crate::limits::CHUNK_ROWS;
 use crate::spool::{Encoding, EncodingChoice, TextFile};
-use crate::text::{Mark, why_grouped};
+use crate::text::{Grouped, Mark};
 use crate::typings::Typings;
 use crate::words::counted;
 
@@ -26,9 +26,15 @@ impl Opened {
                 ));
             }
         }
-        for mark in [Mark::Point, Mark::Comma] {
-            let grouped = self.named(|why| why.grouped == Some(mark));
-            notes.extend(grouped.map(|names| format!("{names}: text, since {}", why_grouped(mark))));
+        let mut told: Vec<&Grouped> = Vec::new();
+        for grouped in self.why().iter().filter_map(|why| why.grouped.as_ref()) {
+            if told.contains(&grouped) {
+                continue;
+            }
+            told.push(grouped);
+            let names = self.named(|why| why.grouped.as_ref() == Some(grouped));
+            let text = if grouped.is_text { "text, since " } else { "" };
+            notes.extend(names.map(|names| format!("{names}: {text}{}", grouped.said)));
         }
         for (reason, what) in AS_JSON {
             let names = self.named(|why| why.as_json.contains(&reason));

@@ -112,9 +112,11 @@ impl OpenOptions {
     }
 }
 
-/// The typings of columns, with what there is to say of each: as a certificate tells, if there is one.
-pub(super) fn resolved(profiles: &[Profile], by: Option<&Certified>) -> Found {
-    let mut found = resolve(profiles);
+/// The typings of columns of these names, with what there is to say of each: as a certificate tells, if there
+/// is one.
+pub(super) fn resolved(profiles: &[Profile], names: &[HeaderName], by: Option<&Certified>) -> Found {
+    let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+    let mut found = resolve(profiles, &names);
     if let Some(by) = by {
         by.put(&mut found.typings, &mut found.why);
     }

@@ -1,7 +1,7 @@
 //! Provides what there is to say of how columns are typed.
 
 use crate::jsonl::{self, JsonText};
-use crate::text::{ColumnTyping, Mark, Profile, Resolved, Thousands, Unfit};
+use crate::text::{ColumnTyping, Grouped, Profile, Resolved, Thousands, Unfit};
 
 /// What there is to say of how a column is typed; empty where there is nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct Why {
     pub unfit: Option<Unfit>,
     /// Whether that is a field whatever the others are, so that its record can be set aside.
     pub is_alone: bool,
-    /// The mark of its numbers, where it is text since that may separate thousands.
-    pub grouped: Option<Mark>,
+    /// Where the marks of its numbers may separate thousands: what is said of that.
+    pub grouped: Option<Grouped>,
     /// Why values of it are kept as JSON text, where some are.
     pub as_json: Vec<JsonText>,
     /// Where it is text by few fields or for want of a choice: the row that keeps it from another type.
@@ -36,13 +36,13 @@ pub(crate) struct Found {
     pub(crate) is_open: bool,
 }
 
-/// What profiles of all columns of a table give together.
-pub(crate) fn resolve(profiles: &[Profile]) -> Found {
+/// What profiles of all columns of a table, which have these names, give together.
+pub(crate) fn resolve(profiles: &[Profile], names: &[&str]) -> Found {
     let found: Vec<Resolved> = profiles.iter().map(Profile::resolve).collect();
     let thousands = Thousands::of(profiles, &found);
-    let is_open = thousands.are_open(profiles, &found);
+    let is_open = Thousands::are_open(profiles, &found);
     let resolved = profiles.iter().zip(found).map(|(profile, found)| {
-        let found = profile.unless_grouped(found, thousands);
+        let found = profile.unless_grouped(found, &thousands, names);
         let missed = profile.missed(&found);
         let Resolved { typing, why, lost, unfit, grouped } = found;
         let is_alone = unfit.as_ref().is_some_and(|unfit| profile.is_unfit_alone(unfit));
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use crate::text::{ColumnParser, DecimalMarks, RawField, TypingOptions};
 
-    const FIELDS: [&str; 18] = [
+    const FIELDS: [&str; 23] = [
         "1.234",
         "12.345",
         "2.5",
@@ -79,6 +79,11 @@ mod tests {
         "1,234.5",
         "1,2,3",
         "12.345,50 EUR",
+        "2,5 %",
+        " 2,5",
+        "1 234,5",
+        "1,5-",
+        "nan",
         "7",
         "",
         "NA",
@@ -87,6 +92,8 @@ mod tests {
     ];
 
     const COLUMNS: usize = 3;
+
+    const NAMES: [&str; COLUMNS] = ["a", "b", "c"];
 
     type Row = [&'static str; COLUMNS];
 
@@ -126,11 +133,11 @@ mod tests {
             let rows: Vec<_> = (0..).zip(rows).collect();
             let (sample, rest): (Vec<_>, Vec<_>) = rows.iter().partition(|(row, _)| cut >> row & 1 == 0);
             let mut merged = observed(&options, &sample);
-            let proposed = resolve(&merged);
+            let proposed = resolve(&merged, &NAMES);
             let more = observed(&options, &rest);
             merged.iter_mut().zip(&more).for_each(|(profile, more)| profile.merge(more));
-            let all = resolve(&observed(&options, &rows));
-            let found = resolve(&merged);
+            let all = resolve(&observed(&options, &rows), &NAMES);
+            let found = resolve(&merged, &NAMES);
             prop_assert_eq!((&found.typings, &found.why), (&all.typings, &all.why));
             let fits = |(column, typing): (usize, &ColumnTyping)| {
                 let mut parser = ColumnParser::new(typing).unwrap();

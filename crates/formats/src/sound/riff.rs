@@ -40,15 +40,16 @@ pub(super) fn add(id: &[u8; 4], value: Vec<u8>, found: &mut Found) -> Result<()>
     found.add(format!("{RIFF}{}", id.iter().map(|byte| char::from(*byte)).collect::<String>()), value)
 }
 
-/// The chunk in a block of the application `riff`; of the outermost one, and of those about the samples, as
-/// much as is carried along. `None` where the block holds something else.
+/// The chunk in a block of the application `riff`: of the outermost one and of the samples its header, as it is
+/// carried along, and others whole. `None` where the block holds something else.
 pub(super) fn carried(block: &[u8]) -> Option<([u8; 4], &[u8])> {
     let (id, rest) = block.split_first_chunk::<4>()?;
     let (len, rest) = rest.split_first_chunk::<4>()?;
     let len = u32::from_le_bytes(*len) as usize;
     match role(id) {
-        Role::Outermost | Role::Samples => Some((*id, rest)),
-        Role::Filler | Role::Derived | Role::Content => {
+        Role::Outermost => (rest == b"WAVE").then_some((*id, rest)),
+        Role::Samples if id == b"data" => rest.is_empty().then_some((*id, rest)),
+        _ => {
             let is_whole = rest.len() == len || rest.len() == len.saturating_add(len % 2);
             is_whole.then(|| (*id, &rest[..len]))
         }
@@ -154,12 +155,19 @@ mod tests {
     }
 
     #[test]
-    fn a_block_holds_a_whole_chunk_or_the_beginning_of_a_header() {
+    fn a_block_holds_a_whole_chunk_or_a_header() {
         assert_eq!(carried(b"bext\x03\0\0\0abc\0"), Some((*b"bext", &b"abc"[..])));
         assert_eq!(carried(b"bext\x03\0\0\0abc"), Some((*b"bext", &b"abc"[..])));
         assert_eq!(carried(b"bext\x03\0\0\0ab"), None);
         assert_eq!(carried(b"bext\x02\0\0\0ab\0"), None);
         assert_eq!(carried(b"bext"), None);
         assert_eq!(carried(b"data\xff\xff\xff\xff"), Some((*b"data", &b""[..])));
+        assert_eq!(carried(b"RIFF\xff\xff\xff\xffWAVE"), Some((*b"RIFF", &b"WAVE"[..])));
+        assert_eq!(carried(b"fmt \x02\0\0\0ab"), Some((*b"fmt ", &b"ab"[..])));
+        for other in
+            [&b"RIFF\x04\0\0\0WAVEmore"[..], b"RIFF\x04\0\0\0", b"data\x02\0\0\0ab", b"fmt \x09\0\0\0ab"]
+        {
+            assert_eq!(carried(other), None, "content of another program");
+        }
     }
 }

@@ -41,8 +41,8 @@ pub use given::{GivenPattern, parse_given};
 pub(crate) use options::NULL_WORDS;
 pub use options::{DateOrder, DecimalMarks, Mode, TypingOptions};
 pub use parse::ColumnParser;
-pub use profile::{Fresh, Profile, Resolved, Unfit};
-pub(crate) use profile::{Thousands, merge, why_grouped};
+pub use profile::{Fresh, Grouped, Profile, Resolved, Unfit};
+pub(crate) use profile::{Thousands, merge};
 pub use style::{
     Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, HalfDayPattern, Mark,
     OffsetForm, Scientific, Style, TimestampPattern, Zone,

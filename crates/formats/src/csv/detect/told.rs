@@ -7,9 +7,10 @@ use crate::spool::ReadAt;
 
 const NAME: &[u8] = b"sep=";
 
-/// The delimiter that the first line tells, unless it is said how many lines are skipped.
+/// The delimiter that the first line tells, unless it is said how many lines are skipped, or that a byte of
+/// `sep=` stands between fields: then the line is a record.
 pub(super) fn delimiter<S: ReadAt + ?Sized>(source: &S, options: &CsvOptions) -> Result<Option<u8>> {
-    if options.skip_lines.is_some() {
+    if options.skip_lines.is_some() || options.delimiter.is_some_and(|given| NAME.contains(&given)) {
         return Ok(None);
     }
     let begin = read_from(source, 0, NAME.len() + 2)?;

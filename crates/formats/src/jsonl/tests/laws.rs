@@ -249,7 +249,7 @@ fn types_are_what_a_reader_expects() {
     let resolve = |text: &str| {
         let found = profiled(text.as_bytes()).unwrap().resolve(false);
         let style = found.typings[0].style;
-        (found.schema.field(0).data_type().to_string(), style, found.why.first().map(|(_, why)| why.clone()))
+        (found.schema.field(0).data_type().to_string(), style, found.why.first().map(|said| said.why.clone()))
     };
     assert_eq!(resolve("{\"a\":12.50}\n{\"a\":3.00}").0, "Decimal128(18, 2)");
     assert_eq!(resolve("{\"a\":12.5}\n{\"a\":3}").0, "Float64");

@@ -25,6 +25,8 @@ pub(super) const LENIENT_FLOAT: u64 = 1 << 15;
 pub(super) const LENIENT_TIMESTAMP: u64 = 1 << 16;
 pub(super) const LENIENT_DECIMAL: u64 = 1 << 17;
 pub(super) const LENIENT_INSTANT: u64 = 1 << 40;
+/// Numbers with fractions of which only the value counts.
+pub(super) const LENIENT_NUMBER: u64 = LENIENT_FLOAT | LENIENT_DECIMAL;
 pub(super) const LENIENT: u64 = 0xFF << 10 | LENIENT_INSTANT;
 
 /// Dates, as [`date`] has their bits.

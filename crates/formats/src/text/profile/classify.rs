@@ -44,6 +44,8 @@ pub(super) struct Fits {
     /// Where it is a number with an exponent and a fixed number of digits, as every number of a column may
     /// have them: its notation.
     pub(super) scientific: Option<Scientific>,
+    /// Where only its value counts and either mark is allowed: its mark.
+    pub(super) lenient_mark: Option<Mark>,
     /// Where it is one of [`FloatStyle::NAN_WORDS`]: which.
     pub(super) nan: Option<usize>,
     /// Where it is one of [`FloatStyle::INFINITY_WORDS`]: which.
@@ -125,7 +127,10 @@ pub(super) fn classify(text: &[u8], alive: u64, marks: DecimalMarks, loose: bool
         special(text, &mut fits);
     }
     if alive & bits::LENIENT != 0 {
-        fits.bits |= lenient(text, alive, marks);
+        let mark = lenient_mark(text, marks);
+        fits.bits |= lenient(text, alive, mark);
+        let is_either = marks == DecimalMarks::Either && text.contains(&mark.byte());
+        fits.lenient_mark = (is_either && fits.bits & bits::LENIENT_NUMBER != 0).then_some(mark);
     }
     fits
 }
@@ -384,7 +389,7 @@ fn orders(fitting: [bool; 2]) -> u64 {
     (0..2).filter(|order| fitting[*order]).fold(0, |bits, order| bits | ORDER.bit(order))
 }
 
-fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
+fn lenient(text: &[u8], alive: u64, mark: Mark) -> u64 {
     let mut fitting = 0;
     if let Some(normal) = normalise_integer(text) {
         let strict = integer(&normal, normal[0] == b'-', split_sign(&normal).1);
@@ -398,11 +403,11 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
     }
     if alive & bits::LENIENT_DECIMAL != 0 {
         let widest = DecimalText { precision: DIGITS_MAX as u8, scale: 38, mark: b'.', bare_mark: false };
-        if widest.read_leniently::<arrow_buffer::i256>(&point(text, marks)).is_some() {
+        if widest.read_leniently::<arrow_buffer::i256>(&point(text, mark)).is_some() {
             fitting |= bits::LENIENT_DECIMAL;
         }
     }
-    if alive & bits::LENIENT_FLOAT != 0 && read_leniently::<f64>(&point(text, marks), Mark::Point).is_some() {
+    if alive & bits::LENIENT_FLOAT != 0 && read_leniently::<f64>(&point(text, mark), Mark::Point).is_some() {
         fitting |= bits::LENIENT_FLOAT;
     }
     let (yes, no) = BOOL_WORDS[0];
@@ -419,9 +424,19 @@ fn lenient(text: &[u8], alive: u64, marks: DecimalMarks) -> u64 {
     fitting
 }
 
-/// The text with a point for its decimal mark.
-fn point(text: &[u8], marks: DecimalMarks) -> Vec<u8> {
-    if marks != DecimalMarks::Comma {
+/// The decimal mark that a text has where only its value counts.
+fn lenient_mark(text: &[u8], marks: DecimalMarks) -> Mark {
+    match marks {
+        DecimalMarks::Point => Mark::Point,
+        DecimalMarks::Comma => Mark::Comma,
+        DecimalMarks::Either if text.contains(&b',') => Mark::Comma,
+        DecimalMarks::Either => Mark::Point,
+    }
+}
+
+/// The text with a point for this decimal mark.
+fn point(text: &[u8], mark: Mark) -> Vec<u8> {
+    if mark == Mark::Point {
         return text.to_vec();
     }
     let swap = |&b: &u8| match b {

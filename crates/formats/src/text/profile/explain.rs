@@ -93,19 +93,6 @@ impl Profile {
         self.ambiguous().placed()
     }
 
-    /// What a reading that is not reversible loses.
-    pub(super) fn why_lossy(&self) -> String {
-        let Some((name, offence)) = self.longest_lived() else {
-            return String::new();
-        };
-        let place = format!("record {}: {}", offence.row + 1, show(&offence));
-        if self.nulls.broken.as_ref() == Some(&offence) {
-            return format!("{place} is a second spelling of null, which is not kept apart from the first");
-        }
-        let (reason, _) = self.describe(&offence);
-        format!("{place} {reason}, so it is not how {name} is written: its value is kept, its text is not")
-    }
-
     /// Which field does not have the fixed type.
     pub(super) fn unfit_for(&self, fixed: &DataType) -> Unfit {
         let name = shown_type(fixed);
@@ -144,7 +131,7 @@ impl Profile {
     }
 
     /// What is the matter with a field, and the option that accepts it.
-    fn describe(&self, offence: &Offence) -> (&'static str, Option<&'static str>) {
+    pub(super) fn describe(&self, offence: &Offence) -> (&'static str, Option<&'static str>) {
         match self.changes_mark(offence) {
             true => ("has another decimal mark than a value before it", None),
             false => describe(offence, self.rules.options.decimal_marks),
@@ -208,15 +195,7 @@ impl Profile {
         let is_loose = |bit| [bits::FLOAT, WORDS.all()].contains(&bit);
         let mut best: Option<(bool, &str, End)> = None;
         for (name, bit) in kinds.into_iter().filter(|(_, bit)| possible & bit != 0) {
-            let end = match bit {
-                bits::FLOAT => self.float_end(possible),
-                bits::DECIMAL => first_end(hard(self.end(bits::DECIMAL)), hard(self.end(DECIMAL_LEAD.all()))),
-                bits::TIMESTAMP | bits::TRIMMED | bits::WRITTEN => {
-                    first_end(hard(self.end(bit)), hard(self.end(possible & ORDER.all())))
-                }
-                _ if bit == WORDS.all() && self.rules.fixed.is_none() => self.loose_bool.end(),
-                _ => hard(self.end(possible & bit)),
-            };
+            let end = self.kind_end(bit);
             // A type that the first value does not have is no type of this column.
             let own = if is_loose(bit) { None } else { hard(self.end(possible & bit)) };
             let fits = [&end, &own].into_iter().flatten().all(|end| Some(end.offence.row) != first_value);
@@ -230,6 +209,20 @@ impl Profile {
             }
         }
         best.map(|(_, name, end)| (name.to_owned(), end))
+    }
+
+    /// What ended the types of this bit, or of these words of a boolean.
+    pub(super) fn kind_end(&self, bit: u64) -> Option<End> {
+        let possible = super::initial(&self.rules.options, self.rules.fixed.as_ref());
+        match bit {
+            bits::FLOAT => self.float_end(possible),
+            bits::DECIMAL => first_end(hard(self.end(bits::DECIMAL)), hard(self.end(DECIMAL_LEAD.all()))),
+            bits::TIMESTAMP | bits::TRIMMED | bits::WRITTEN => {
+                first_end(hard(self.end(bit)), hard(self.end(possible & ORDER.all())))
+            }
+            _ if bit == WORDS.all() && self.rules.fixed.is_none() => self.loose_bool.end(),
+            _ => hard(self.end(possible & bit)),
+        }
     }
 
     /// The offence that ended the last of these options; none while one remains.
@@ -385,7 +378,7 @@ fn among<'a>(reason: &'a str, name: &str) -> &'a str {
 /// The text with a point for its decimal mark, where that is a comma.
 fn marked(text: &[u8], marks: DecimalMarks) -> Vec<u8> {
     let commas = text.iter().filter(|&&byte| byte == b',').count();
-    let is_mark = commas == 1 && marks == DecimalMarks::Comma && !text.contains(&b'.');
+    let is_mark = commas == 1 && marks.allow(Mark::Comma) && !text.contains(&b'.');
     let point = |byte: &u8| if is_mark && *byte == b',' { b'.' } else { *byte };
     text.iter().map(point).collect()
 }
@@ -400,7 +393,7 @@ fn describe_mark(text: &[u8], marks: DecimalMarks) -> Option<(&'static str, Opti
             Some(("has a point, and the decimal mark is a comma", None))
         }
         (0, _) => None,
-        (1, 0) if marks == DecimalMarks::Comma => None,
+        (1, 0) if marks.allow(Mark::Comma) => None,
         _ if has_thousands(text) => match marks {
             DecimalMarks::Comma => Some(("has a point", Some(THOUSANDS_HINT))),
             _ => Some(("has a comma", Some(THOUSANDS_HINT))),

@@ -1,49 +1,40 @@
 //! Provides the marks in the numbers of a table whose decimal mark nobody told. A point or a comma before
 //! three digits may as well separate thousands, and other columns may show that it does.
+//!
+//! A column shows it by its numbers. They are counted beside what else it holds: one number in a column of
+//! remarks decides nothing. Plain integers count neither way, and nor do numbers whose mark may be either.
 
-use super::explain::has_thousands;
+use super::agreed::{Offence, Offences};
+use super::explain::{joined, show};
+use super::uses::{Field, Use};
 use super::{Profile, Resolved};
-use crate::text::number::split_sign;
-use crate::text::{Form, Mark, Mode, TypingOptions};
+use crate::text::{DecimalMarks, Form, Mark, Mode, TypingOptions, shown_type};
+use arrow_schema::DataType;
 
-/// Bytes of the longest field in which a number is looked for among other things.
-const BESIDE_MAX: usize = 100;
+/// Fields of other kinds for each number, up to which a column shows what its marks are.
+const OTHERS_MAX: u64 = 9;
 
-/// How a mark stands in a number.
-#[derive(Debug, Clone, Copy)]
-enum Use {
-    /// Once, with one to three digits before it and three behind it: it may separate thousands.
-    Grouping,
-    /// Once, elsewhere: it is the decimal mark.
-    Decimal,
-    /// Several times, with three digits behind each: if this is a number, it separates thousands.
-    Thousands,
-    /// Where thousands are separated, before the other mark: this is a number, and it separates thousands.
-    ThousandsBeforeMark,
-}
-
-impl Use {
-    fn bit(self, mark: Mark) -> u8 {
-        1 << (2 * self as u8 + mark as u8)
-    }
-}
+/// Numbers for each list or version, from which on that is a slip: lists of few entries and short versions
+/// look like numbers.
+const NUMBERS_PER_LIST: u64 = 100;
 
 /// What the fields of a column show of the marks in their numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Marks {
     /// Whether that is asked: nobody told the decimal mark.
     asked: bool,
-    /// The uses of each mark, as [`Use::bit`] has them.
-    seen: u8,
-    /// Whether some field looks like a number and is none, such as a list or a version.
-    alike: bool,
+    /// Numbers by the use of their mark, as [`Use::index`] has them, and the first of each.
+    counts: [u64; 8],
+    first: Offences,
+    lists: u64,
+    others: u64,
 }
 
 impl Marks {
     /// Of no fields.
     pub(super) fn new(options: &TypingOptions) -> Self {
         let asked = !options.marks_told && options.mode != Mode::Text;
-        Marks { asked, seen: 0, alike: false }
+        Marks { asked, counts: [0; 8], first: Offences::default(), lists: 0, others: 0 }
     }
 
     /// Whether fields are of interest.
@@ -54,119 +45,121 @@ impl Marks {
 
     /// Takes note of a field that is not null.
     #[inline]
-    pub(super) fn see(&mut self, text: &[u8]) {
+    pub(super) fn see(&mut self, row: u64, text: &[u8]) {
         if !self.asked || text.is_empty() {
             return;
         }
-        match uses(text) {
-            Some(seen) => self.seen |= seen,
-            None => {
-                self.alike |= text.iter().all(|byte| byte.is_ascii_digit() || b"., +-".contains(byte))
-                    && text.iter().any(u8::is_ascii_digit);
-                let certain = |mark| Use::ThousandsBeforeMark.bit(mark);
-                let certain = certain(Mark::Point) | certain(Mark::Comma);
-                self.seen |= uses(number_in(text)).unwrap_or(0) & certain;
+        match Field::of(text) {
+            Field::Integer => {}
+            Field::Number(used, mark) => {
+                let index = used.index(mark);
+                if self.counts[index] == 0 {
+                    self.first.see(1 << index, &Offence::new(row, text, false));
+                }
+                self.counts[index] += 1;
             }
+            Field::List => self.lists += 1,
+            Field::Other => self.others += 1,
         }
     }
 
     /// Adds what was seen in other rows.
     pub(super) fn merge(&mut self, other: &Marks) {
-        self.seen |= other.seen;
-        self.alike |= other.alike;
+        self.counts.iter_mut().zip(other.counts).for_each(|(ours, theirs)| *ours += theirs);
+        self.first.merge(&other.first);
+        self.lists += other.lists;
+        self.others += other.others;
+    }
+
+    fn count(&self, used: Use, mark: Mark) -> u64 {
+        self.counts[used.index(mark)]
     }
 
     fn has(&self, used: Use, mark: Mark) -> bool {
-        self.seen & used.bit(mark) != 0
+        self.count(used, mark) > 0
     }
 
-    /// Whether these fields show that the mark separates thousands. Beside lists and versions, those that
-    /// look like numbers may be such too: then only numbers with both marks show it.
-    fn show_thousands(&self, mark: Mark) -> bool {
-        let alone = self.has(Use::Thousands, mark) || self.has(Use::Decimal, mark.other());
-        self.has(Use::ThousandsBeforeMark, mark) || (alone && !self.alike)
+    /// The uses of marks in numbers which show that this one separates thousands. Beside lists and versions,
+    /// those that look like numbers may be such too: then only numbers with both marks show it.
+    fn showing(&self, mark: Mark) -> impl Iterator<Item = usize> {
+        let certain = Use::ThousandsBeforeMark.index(mark);
+        let others = [Use::Thousands.index(mark), Use::Decimal.index(mark.other())];
+        let alone: u64 = others.iter().map(|index| self.counts[*index]).sum();
+        let count = self.lists.saturating_mul(NUMBERS_PER_LIST);
+        let others = others.into_iter().filter(move |_| count <= alone);
+        std::iter::once(certain).chain(others).filter(|index| self.counts[*index] > 0)
+    }
+
+    /// The first number that has this mark once, and no other.
+    fn first_with(&self, mark: Mark) -> Option<&Offence> {
+        let uses = [Use::Grouping, Use::Decimal].map(|used| self.first.of(used.index(mark)));
+        uses.into_iter().flatten().min_by_key(|first| first.row)
+    }
+
+    /// The first number which shows that this mark separates thousands, and whether the column has enough of
+    /// them.
+    fn shown(&self, mark: Mark) -> Option<(&Offence, bool)> {
+        let count = |mark| self.showing(mark).map(|index| self.counts[index]).sum::<u64>();
+        let first = self.showing(mark).filter_map(|index| self.first.of(index));
+        let others = self.others.saturating_add(self.lists).saturating_add(count(mark.other()));
+        let is_enough = others <= count(mark).saturating_mul(OTHERS_MAX);
+        Some((first.min_by_key(|first| first.row)?, is_enough))
     }
 }
 
-/// The uses of the marks in a field, where it is a number.
-fn uses(text: &[u8]) -> Option<u8> {
-    let run = text.strip_prefix(b"+").unwrap_or(split_sign(text).1);
-    let is_mark = |byte: &u8| matches!(byte, b'.' | b',');
-    let end = run.iter().position(|byte| !byte.is_ascii_digit() && !is_mark(byte)).unwrap_or(run.len());
-    let (number, rest) = run.split_at(end);
-    let has_exponent = !rest.is_empty();
-    if !number.iter().any(u8::is_ascii_digit) || (has_exponent && !is_exponent(rest)) {
-        return None;
-    }
-    let Some(first) = number.iter().find(|byte| is_mark(byte)) else { return Some(0) };
-    let mark = if *first == b'.' { Mark::Point } else { Mark::Comma };
-    let count = |mark: Mark| number.iter().filter(|byte| **byte == mark.byte()).count();
-    let ends_in_other = number.iter().rfind(|byte| is_mark(byte)) != Some(first);
-    let is_grouped = has_thousands(number);
-    let used = match (count(mark), count(mark.other())) {
-        (1, 0) if is_grouped && !has_exponent => Use::Grouping,
-        (1, 0) => Use::Decimal,
-        (_, 0) if is_grouped => Use::Thousands,
-        (_, 1) if is_grouped && ends_in_other => Use::ThousandsBeforeMark,
-        _ => return None,
-    };
-    Some(used.bit(mark))
-}
-
-/// Whether this is an exponent.
-fn is_exponent(text: &[u8]) -> bool {
-    let Some((b'e' | b'E', rest)) = text.split_first() else { return false };
-    let digits = rest.strip_prefix(b"+").unwrap_or(split_sign(rest).1);
-    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
-}
-
-/// What a field with both marks holds from its first to its last digit, as it may have a unit beside its
-/// number.
-fn number_in(text: &[u8]) -> &[u8] {
-    if text.len() > BESIDE_MAX || !text.contains(&b',') || !text.contains(&b'.') {
-        return b"";
-    }
-    let first = text.iter().position(u8::is_ascii_digit);
-    let last = text.iter().rposition(u8::is_ascii_digit);
-    first.zip(last).map_or(b"", |(first, last)| &text[first..=last])
+/// What shows that a mark separates thousands.
+#[derive(Debug, Clone)]
+struct Shown {
+    /// The position of a column, and its first number that does.
+    column: usize,
+    first: Offence,
+    /// Whether the column has enough of them.
+    is_enough: bool,
 }
 
 /// The marks that separate thousands in a table, or may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Thousands {
-    point: bool,
-    comma: bool,
+    /// What shows it of points and of commas.
+    shown: [Option<Shown>; 2],
+    /// Whether a number shows that points are decimal marks.
+    has_points: bool,
 }
 
 impl Thousands {
     /// As the profiles of all columns show it, with what each column was found to be.
     pub(crate) fn of(profiles: &[Profile], found: &[Resolved]) -> Self {
         let shown = |mark: Mark| {
-            profiles.iter().zip(found).any(|(profile, found)| {
-                // Two columns cannot have different decimal marks and both be right.
-                let other = mark_of(found).filter(|found| *found == mark.other());
-                other.is_some_and(|other| profile.marks.has(Use::Grouping, other))
-                    || profile.marks.show_thousands(mark)
-            })
+            let all = profiles.iter().zip(found).enumerate().filter_map(|(column, (profile, found))| {
+                let (first, is_enough) = match mark_of(found) {
+                    // Two columns cannot have different decimal marks and both be right.
+                    Some(other) if other == mark.other() => (profile.marks.first_with(other)?, true),
+                    _ => profile.marks.shown(mark)?,
+                };
+                Some(Shown { column, first: first.clone(), is_enough })
+            });
+            // The first of those that have enough, or else of the others.
+            all.reduce(|known, next| if next.is_enough && !known.is_enough { next } else { known })
         };
-        Thousands { point: shown(Mark::Point), comma: shown(Mark::Comma) }
+        let is_decimal = |profile: &Profile| profile.marks.has(Use::Decimal, Mark::Point);
+        let has_points = profiles.iter().any(is_decimal);
+        Thousands { shown: [shown(Mark::Point), shown(Mark::Comma)], has_points }
     }
 
-    fn has(self, mark: Mark) -> bool {
-        match mark {
-            Mark::Point => self.point,
-            Mark::Comma => self.comma,
-        }
-    }
-
-    /// Whether more rows may show otherwise, though all of their fields fit what was found: a number in a
-    /// column of text, or one whose mark cannot separate thousands.
-    pub(crate) fn are_open(self, profiles: &[Profile], found: &[Resolved]) -> bool {
-        let has_text = found.iter().any(|found| found.typing.style.form == Form::Text);
-        profiles.iter().zip(found).any(|(profile, found)| {
-            let open = mark_of(found).filter(|mark| profile.may_group(*mark));
-            open.is_some_and(|mark| has_text || self.has(mark))
-        })
+    /// Whether more rows may show otherwise, though all of their fields fit what was found: numbers in a
+    /// column of text, or in one that has the other mark.
+    pub(crate) fn are_open(profiles: &[Profile], found: &[Resolved]) -> bool {
+        let may_show = |mark: Mark| {
+            let shows = |found: &Resolved| {
+                found.typing.style.form == Form::Text || mark_of(found) == Some(mark.other())
+            };
+            found.iter().any(shows)
+        };
+        let open = |(profile, found): (&Profile, &Resolved)| {
+            let asked = mark_of(found).filter(|mark| profile.may_group(*mark));
+            asked.is_some_and(|mark| may_show(mark) || profile.has_either())
+        };
+        profiles.iter().zip(found).any(open)
     }
 }
 
@@ -176,16 +169,46 @@ fn mark_of(found: &Resolved) -> Option<Mark> {
     is_number.then_some(found.typing.style.mark)
 }
 
-/// Why a column of numbers is text in which a mark may separate thousands.
-pub(crate) fn why_grouped(mark: Mark) -> String {
-    let (marks, option) = match mark {
-        Mark::Point => ("points", "--decimal-comma=false"),
-        Mark::Comma => ("commas", "--decimal-comma"),
-    };
-    format!(
-        "{marks} may separate thousands here, as the marks in other columns show; \
-         {option} reads them as decimal marks"
-    )
+/// What is said of a column of numbers whose every mark may separate thousands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grouped {
+    /// What may be, what shows it, and which option decides otherwise.
+    pub said: String,
+    /// Whether it is text for that reason.
+    pub is_text: bool,
+}
+
+impl Grouped {
+    fn new(found: &Resolved, mark: Mark, shown: Option<&Shown>, names: &[&str]) -> Self {
+        let marks = match mark {
+            Mark::Point => "points",
+            Mark::Comma => "commas",
+        };
+        let by = shown.map(|Shown { column, first, .. }| {
+            let name = names.get(*column).copied().unwrap_or_default();
+            format!(", as record {} of {name:?}, {},", first.row + 1, show(first))
+        });
+        let by = by.unwrap_or_default();
+        let is_text = shown.is_some_and(|shown| shown.is_enough);
+        let ty = match &found.typing.data_type {
+            DataType::Decimal128(digits, scale) | DataType::Decimal256(digits, scale) => {
+                format!("decimal({digits}, {scale})")
+            }
+            other => shown_type(other),
+        };
+        let option = if ty.contains(' ') { format!("'COLUMN={ty}'") } else { format!("COLUMN={ty}") };
+        let said = match is_text {
+            true => format!(
+                "{marks} may separate thousands here{by} shows; --type {option} reads them as decimal marks"
+            ),
+            false => format!(
+                "{marks} are read as decimal marks, though each may separate thousands{by}{}; \
+                 --type COLUMN=text keeps the text",
+                if by.is_empty() { "" } else { " suggests" }
+            ),
+        };
+        Grouped { said, is_text }
+    }
 }
 
 impl Profile {
@@ -194,14 +217,29 @@ impl Profile {
         self.marks.asked && self.rules.fixed.is_none() && !self.marks.has(Use::Decimal, mark)
     }
 
-    /// What the column was found to be; text where its marks may separate thousands as some do in its table.
-    pub(crate) fn unless_grouped(&self, found: Resolved, thousands: Thousands) -> Resolved {
-        let grouped = mark_of(&found).filter(|mark| {
-            thousands.has(*mark) && self.may_group(*mark) && self.marks.has(Use::Grouping, *mark)
-        });
-        match grouped {
-            Some(mark) => Resolved { grouped, ..self.complete(self.as_text(why_grouped(mark))) },
-            None => found,
+    /// Whether a point may as well be a decimal mark as separate thousands, whatever other columns show:
+    /// where a semicolon delimits, commas may be decimal marks.
+    fn has_either(&self) -> bool {
+        self.rules.options.decimal_marks == DecimalMarks::Either
+    }
+
+    /// What the column was found to be, in a table with these names of columns; text where its marks may
+    /// separate thousands as some do in its table.
+    pub(crate) fn unless_grouped(&self, found: Resolved, thousands: &Thousands, names: &[&str]) -> Resolved {
+        let asked =
+            mark_of(&found).filter(|mark| self.may_group(*mark) && self.marks.has(Use::Grouping, *mark));
+        let Some(mark) = asked else { return found };
+        let shown = thousands.shown[mark as usize].as_ref();
+        if shown.is_none() && (mark == Mark::Comma || !self.has_either() || thousands.has_points) {
+            return found;
+        }
+        let grouped = Grouped::new(&found, mark, shown, names);
+        match grouped.is_text {
+            true => Resolved { grouped: Some(grouped.clone()), ..self.complete(self.as_text(grouped.said)) },
+            false => {
+                let why = joined([found.why, grouped.said.clone()]);
+                Resolved { grouped: Some(grouped), why, ..found }
+            }
         }
     }
 }
@@ -224,12 +262,18 @@ mod tests {
         profiles
     }
 
-    /// What the columns are: text, numbers, or text since a mark may separate thousands; and whether more
-    /// rows may change it.
+    /// Names of columns.
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+
+    /// What the columns are: text, numbers, text since a mark may separate thousands, or numbers although it
+    /// may; and whether more rows may change it.
     fn typed(profiles: &[Profile]) -> (String, bool) {
-        let found = resolve(profiles);
-        let kinds = found.typings.iter().zip(&found.why).map(|(typing, why)| match why.grouped {
-            Some(mark) => format!("{mark:?}"),
+        let found = resolve(profiles, &NAMES);
+        let kinds = found.typings.iter().zip(&found.why).map(|(typing, why)| match &why.grouped {
+            Some(grouped) => {
+                let mark = if grouped.said.starts_with("points") { "Point" } else { "Comma" };
+                format!("{mark}{}", if grouped.is_text { "" } else { "?" })
+            }
             None if typing.style.form == Form::Text => "text".to_owned(),
             None => "number".to_owned(),
         });
@@ -271,12 +315,68 @@ mod tests {
             (&point, &["1.234|48.137,11.575", "2.345|52.52,13.405"], "number text"),
             (&point, &["1.234|1,2", "2.345|1, 2"], "number text"),
             (&either, &["1,234|2.5", "2,345|3.1.4"], "number text"),
-            (&either, &["1.234|1.2.3", "2.345|31.12.2024"], "number text"),
-            (&either, &["1.234|10.000.000.1"], "number text"),
-            (&either, &["1.234|12.345"], "number number"),
+            (&point, &["1.234|1.2.3", "2.345|31.12.2024"], "number text"),
+            (&point, &["1.234|10.000.000.1"], "number text"),
+            (&point, &["1.234|12.345"], "number number"),
+            // White space, signs and units do not hide numbers; codes and versions are none.
+            (&point, &["1.234|1.234.567", "2.345| 3"], "Point text"),
+            (&either, &["1.234| 2,5", "2.345| 3,5"], "Point text"),
+            (&either, &["1.234|2,5\u{a0}", "2.345|3,5 "], "Point text"),
+            (&either, &["1.234|2,50 EUR"], "Point text"),
+            (&either, &["1.234|2,5%", "2.345|10 %"], "Point text"),
+            (&either, &["1.234|-€ 2,50"], "Point text"),
+            (&point, &["1.234|1.234,50-"], "Point text"),
+            (&point, &["1.234|1 234,50", "2.345|1'234.567"], "Point text"),
+            (&either, &["1,234|v2.5"], "number text"),
+            (&either, &["1,234|A-2.5"], "number text"),
+            // Where commas may be decimal marks, points before three digits alone leave it open.
+            (&either, &["1.234|x"], "Point? text"),
+            (&either, &["1.234|1.2.3"], "Point? text"),
+            (&either, &["1.234|12.345"], "Point? Point?"),
+            (&either, &["1.234|2.5"], "number number"),
+            (&either, &["1,234|x"], "number text"),
         ] {
             assert_eq!(typed(&profiled(options, rows)).0, types, "{rows:?}");
         }
+    }
+
+    #[test]
+    fn few_numbers_among_other_fields_decide_nothing() {
+        let point = options(DecimalMarks::Point);
+        for (shown, other, others, types) in [
+            ("2,5", "x", 9, "Point text"),
+            ("2,5", "x", 10, "Point? text"),
+            ("12.345,50 EUR", "x", 10, "Point? text"),
+            ("2,5", "", 10, "Point text"),
+            ("2,5", "7", 10, "Point text"),
+            ("2,5", "2.5", 9, "Point text"),
+            ("2,5", "2.5", 10, "Point? text"),
+            ("1,2,3", "2,5", 99, "number text"),
+            ("1,2,3", "2,5", 100, "Point text"),
+        ] {
+            let others = std::iter::repeat_n(format!("1.234|{other}"), others);
+            let rows: Vec<String> = std::iter::once(format!("1.234|{shown}")).chain(others).collect();
+            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+            assert_eq!(typed(&profiled(&point, &rows)).0, types, "{shown} among {other}");
+        }
+    }
+
+    #[test]
+    fn what_shows_it_is_told() {
+        let profiles = profiled(&options(DecimalMarks::Point), &["1.234|7|x", "2.345|2,5|12,5"]);
+        let found = resolve(&profiles, &NAMES);
+        assert_eq!(
+            found.why[0].said,
+            "points may separate thousands here, as record 2 of \"b\", \"2,5\", shows; \
+             --type 'COLUMN=decimal(18, 3)' reads them as decimal marks"
+        );
+        let rows: Vec<&str> = std::iter::repeat_n("1.234|x", 20).chain(["1.234|2,5"]).collect();
+        let found = resolve(&profiled(&options(DecimalMarks::Point), &rows), &NAMES);
+        assert_eq!(
+            found.why[0].said,
+            "points are read as decimal marks, though each may separate thousands, as record 21 of \"b\", \
+             \"2,5\", suggests; --type COLUMN=text keeps the text"
+        );
     }
 
     #[test]
@@ -293,7 +393,7 @@ mod tests {
     fn rows_that_lack_the_field_are_not_forgotten() {
         let mut profiles = profiled(&options(DecimalMarks::Either), &["1.234|2,5"]);
         profiles[0].observe_absent(1);
-        let found = resolve(&profiles);
+        let found = resolve(&profiles, &NAMES);
         assert!(found.why[0].grouped.is_some() && !found.typings[0].reversible, "{:?}", found.why[0]);
         assert!(found.why[0].lost.contains("record 2 has no such field"), "{:?}", found.why[0]);
     }

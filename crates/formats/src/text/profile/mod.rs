@@ -7,6 +7,7 @@ mod explain;
 mod fresh;
 mod given;
 mod loose;
+mod lossy;
 mod marks;
 mod misfits;
 mod moments;
@@ -15,6 +16,7 @@ mod odd;
 mod resolve;
 mod short_year;
 mod spellings;
+mod uses;
 mod written;
 
 use super::digits;
@@ -28,7 +30,8 @@ use super::{
 use crate::error::Result;
 pub use fresh::Fresh;
 pub(crate) use fresh::merge;
-pub(crate) use marks::{Thousands, why_grouped};
+pub use marks::Grouped;
+pub(crate) use marks::Thousands;
 pub use misfits::Unfit;
 
 use agreed::{Agreed, Offence, Offences, Reach};
@@ -55,8 +58,8 @@ pub struct Resolved {
     /// Where the caller fixed a type that the column does not have: what speaks against it. The typing is
     /// then the fixed one, and a parser fails at that field or before it.
     pub unfit: Option<Unfit>,
-    /// The mark of its numbers, where it is text since that may separate thousands.
-    pub grouped: Option<Mark>,
+    /// Where the marks of its numbers may separate thousands: what is said of that.
+    pub grouped: Option<Grouped>,
 }
 
 /// Observations of the fields of one column. Rows count from 0 and a profile sees them in ascending order;
@@ -74,6 +77,8 @@ pub struct Profile {
     spellings: Spellings,
     decimal: Agreed<(u8, Mark)>,
     digits_max: u8,
+    /// The mark of numbers of which only the value counts.
+    lenient_mark: Agreed<Mark>,
     scientific: Agreed<Scientific>,
     /// The mark of dates, as [`bits::MARKED`] has them.
     date_mark: Agreed<u8>,
@@ -161,6 +166,7 @@ impl Profile {
             nulls: Agreed::default(),
             decimal: Agreed::default(),
             digits_max: 0,
+            lenient_mark: Agreed::default(),
             scientific: Agreed::default(),
             date_mark: Agreed::default(),
             time: Agreed::default(),
@@ -197,7 +203,7 @@ impl Profile {
             return;
         }
         if is_settled {
-            return self.marks.see(field.bytes);
+            return self.marks.see(row, field.bytes);
         }
         if let (Some(pattern), Some(ty)) = (&self.rules.pattern, &self.rules.fixed) {
             return self.given.see(pattern, ty, row, field);
@@ -205,7 +211,7 @@ impl Profile {
         if self.expects(field.bytes) {
             return;
         }
-        self.marks.see(field.bytes);
+        self.marks.see(row, field.bytes);
         let loose = self.loose_float.alive;
         let fits = classify(field.bytes, self.alive, self.rules.options.decimal_marks, loose);
         let dead = self.alive & !fits.bits;
@@ -221,7 +227,7 @@ impl Profile {
             self.loose_float.see(&fits, &whole);
             self.loose_bool.see(field.bytes, &whole);
         }
-        if fits.bits & self.alive & AGREEING != 0 {
+        if fits.bits & self.alive & AGREEING != 0 || fits.lenient_mark.is_some() {
             self.agree(row, field.bytes, &fits);
         }
         if self.nulls.broken.is_some() {
@@ -267,6 +273,9 @@ impl Profile {
         if let Some((scale, mark, digits)) = fits.decimal {
             self.decimal.see((scale, mark), row, text);
             self.digits_max = self.digits_max.max(digits);
+        }
+        if let Some(mark) = fits.lenient_mark {
+            self.lenient_mark.see(mark, row, text);
         }
         if let Some(notation) = fits.scientific {
             self.scientific.see(notation, row, text);
@@ -327,6 +336,7 @@ impl Profile {
     fn apply_disagreements(&mut self) {
         let broken = [
             (bits::DECIMAL, self.decimal.broken.as_ref()),
+            (bits::LENIENT_NUMBER, self.lenient_mark.broken.as_ref()),
             (bits::SCIENTIFIC, self.scientific.broken.as_ref()),
             (bits::MARKED, self.date_mark.broken.as_ref()),
             (bits::TIME, self.time.broken.as_ref()),
@@ -370,6 +380,7 @@ impl Profile {
         self.spellings.merge(&other.spellings);
         self.decimal.merge(&other.decimal);
         self.digits_max = self.digits_max.max(other.digits_max);
+        self.lenient_mark.merge(&other.lenient_mark);
         self.scientific.merge(&other.scientific);
         self.date_mark.merge(&other.date_mark);
         self.time.merge(&other.time);

@@ -3,6 +3,7 @@
 use super::bits::{self, DECIMAL_LEAD, EXPONENT, INFINITY, LEAD, MARK, NAN, ORDER, POINT_ZERO, WORDS};
 use super::explain::{joined, why_exceptions, why_spellings, why_spellings_lost};
 use super::loose::Found;
+use super::lossy::why_second;
 use super::nulls::NullStyle;
 use super::odd::Odd;
 use super::{Profile, Resolved};
@@ -114,7 +115,7 @@ impl Profile {
         let mut style = Style { mark: candidate.mark, lenient: true, ..Style::new(candidate.form) };
         self.many_nulls().apply(&mut style);
         let typing = ColumnTyping::new(candidate.data_type, style, false);
-        let why = self.why_lossy();
+        let why = self.why_lossy(&typing);
         Resolved { typing, lost: why.clone(), why, unfit: None, grouped: None }
     }
 
@@ -140,8 +141,9 @@ impl Profile {
         if !self.spellings.are_several() {
             return match &self.nulls.broken {
                 None => Nulls { style: self.one_null(), exceptions, reversible: true, why: String::new() },
-                Some(_) => {
-                    Nulls { style: self.many_nulls(), exceptions, reversible: false, why: self.why_lossy() }
+                Some(second) => {
+                    let why = why_second(second);
+                    Nulls { style: self.many_nulls(), exceptions, reversible: false, why }
                 }
             };
         }
@@ -353,7 +355,8 @@ impl Profile {
     fn lenient(&self) -> Option<Candidate> {
         let mark = match self.rules.options.decimal_marks {
             DecimalMarks::Comma => Mark::Comma,
-            DecimalMarks::Point | DecimalMarks::Either => Mark::Point,
+            DecimalMarks::Point => Mark::Point,
+            DecimalMarks::Either => self.lenient_mark.first().unwrap_or_default(),
         };
         let float = FloatStyle { point_zero: false, ..FloatStyle::PYTHON };
         let pattern = |zone| TimestampPattern {

@@ -458,7 +458,11 @@ fn reasons_depend_on_what_was_asked_for() {
             "\"2.5\" has a point, and the decimal mark is a comma",
         ),
         (given("", DecimalMarks::Comma, &["1,5", "2,50"]), "\"2,50\" has trailing zeros"),
-        (given("", DecimalMarks::Either, &["1,5", "02,75"]), "has a comma; the rows before it are decimals"),
+        (
+            given("", DecimalMarks::Either, &["1,5", "02,75"]),
+            "\"02,75\" has leading zeros; the rows before it are decimals",
+        ),
+        (given("", DecimalMarks::Either, &["+2,5"]), "\"+2,5\" has a plus sign; --types value reads it"),
         (
             given("", DecimalMarks::Either, &["1,5", "7", "2.5"]),
             "record 3: \"2.5\" has another decimal mark than",
@@ -483,7 +487,7 @@ fn reasons_depend_on_what_was_asked_for() {
         ),
         (given("date", DecimalMarks::Point, &["01/02/2024"]), "every date fits both orders of day and month"),
         (
-            given("decimal(10,2)", DecimalMarks::Either, &["1,5", "2,75"]),
+            given("decimal(10,2)", DecimalMarks::Point, &["1,5", "2,75"]),
             "is not of type decimal128(10, 2); --decimal-comma",
         ),
         (
@@ -527,6 +531,12 @@ fn reasons_depend_on_what_was_asked_for() {
         ),
         (given("timestamp[us, UTC]", DecimalMarks::Point, &["x"]), "so it is not of type timestamp[us, UTC]"),
         (resolve(&value, &["1,5", "a"]).why, comma),
+        (
+            resolve(&value, &["+2.5", "3.50"]).why,
+            "\"+2.5\" has a plus sign, so it is not how float64 is written",
+        ),
+        (resolve(&value, &["1", "007"]).why, "\"007\" has leading zeros, so it is not how int64 is written"),
+        (resolve(&value, &["true", "False", "yes"]).why, "\"yes\" is neither a number nor a date"),
     ] {
         assert!(why.contains(reason), "{why} | {reason}");
     }

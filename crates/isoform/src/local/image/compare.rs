@@ -66,26 +66,29 @@ pub fn compare(
 
 /// Keys of attributes that differ, or that one side alone has, where each side has them in the place that its
 /// format has for them: the fewest as they are, as the format of either side has them, and as a TIFF has
-/// both, which is where Exif data may have gone on the way from one to the other.
+/// both, which is where Exif data may have gone on the way from one to the other. Only what the format of the
+/// other side has no place for is left out of account.
 fn differing((a, a_format): (&Image, ImageFormat), (b, b_format): (&Image, ImageFormat)) -> Vec<String> {
     let found = [
         unequal(&a.attributes, &b.attributes),
-        rehoused_unequal([(a, Some(b_format)), (b, None)]),
-        rehoused_unequal([(a, None), (b, Some(a_format))]),
-        rehoused_unequal([a, b].map(|image| (image, Some(ImageFormat::Tiff)))),
+        rehoused_unequal([(a, Some((b_format, b_format))), (b, None)]),
+        rehoused_unequal([(a, None), (b, Some((a_format, a_format)))]),
+        rehoused_unequal(
+            [(a, b_format), (b, a_format)].map(|(image, other)| (image, Some((ImageFormat::Tiff, other)))),
+        ),
     ];
     found.into_iter().min_by_key(BTreeSet::len).unwrap_or_default().into_iter().collect()
 }
 
-/// The same where the attributes of images are where a format has them. What has no place there is a
-/// difference of Exif data.
-fn rehoused_unequal(sides: [(&Image, Option<ImageFormat>); 2]) -> BTreeSet<String> {
-    let moved = sides.map(|(image, format)| {
+/// The same where the attributes of images are where a format has them, the first of two; the second is that
+/// of the other image. What has no place there is a difference of Exif data.
+fn rehoused_unequal(sides: [(&Image, Option<(ImageFormat, ImageFormat)>); 2]) -> BTreeSet<String> {
+    let moved = sides.map(|(image, formats)| {
         let (samples, ignored, attributes) = (Vec::new(), Vec::new(), image.attributes.clone());
         let declared = None;
         let image = Image { samples, ignored, attributes, declared, ..*image };
-        match format {
-            Some(format) => image::rehoused(image, format),
+        match formats {
+            Some((format, other)) => image::rehoused_for(image, format, other),
             None => Rehoused { image, homeless: Vec::new(), near: Vec::new() },
         }
     });
