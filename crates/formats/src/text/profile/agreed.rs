@@ -58,13 +58,6 @@ impl Offences {
         other.0.iter().for_each(|(candidates, offence)| self.see(*candidates, offence));
     }
 
-    /// Lets this field have ended what fields after this row did.
-    pub(super) fn supersede(&mut self, row: u64, offence: &Offence) {
-        let later = self.0.iter().filter(|(_, first)| first.row > row);
-        let ended = later.fold(0, |all, (candidates, _)| all | candidates);
-        self.see(ended, offence);
-    }
-
     /// The first field that does not fit the candidate of this bit.
     pub(super) fn of(&self, position: usize) -> Option<&Offence> {
         self.0.iter().find(|(candidates, _)| candidates & (1 << position) != 0).map(|(_, offence)| offence)

@@ -358,15 +358,11 @@ impl Profile {
     }
 
     /// Ends every type where null has two spellings. As long as there is no value there is no type to end,
-    /// and the first value tells which they are. What a later row ended was ended by this already, however
-    /// the rows are cut.
+    /// and the first value tells which they are. It is no offence of a row to any of them: which they were
+    /// would depend on how the rows are cut.
     fn apply_null_conflict(&mut self) {
-        if self.nulls_conflict()
-            && let Some(second) = self.nulls.broken.clone()
-            && let Some(value) = self.first_value()
-        {
-            self.offences.supersede(value.max(second.row), &second);
-            self.kill(self.alive, &second);
+        if self.nulls_conflict() && self.first_value().is_some() {
+            self.alive = 0;
         }
     }
 
