@@ -264,8 +264,8 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(document: &'static str, bytes: &'a [u
     parse(bytes).map_err(broken)
 }
 
-/// Parses bytes of which it is known that they nest no deeper than [`DEPTH_MAX`], which is more than the parser's
-/// own limit.
+/// Parses bytes of which it is known that they nest no deeper than [`DEPTH_MAX`], which is more than the
+/// parser's own limit.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     let mut parser = serde_json::Deserializer::from_slice(bytes);
     parser.disable_recursion_limit();

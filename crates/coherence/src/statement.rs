@@ -126,8 +126,8 @@ pub enum Content {
     Bytes(BytesContent),
 }
 
-/// The members of a content before it is known of which model they are: what is read without knowing that is held
-/// as values that take many times what their text does.
+/// The members of a content before it is known of which model they are: what is read without knowing that is
+/// held as values that take many times what their text does.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Members {

@@ -447,7 +447,8 @@ pub fn refuse_signals(args: &Convert) -> Result<()> {
     match given.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((option, _)) => Err(Failure::Usage(format!(
-            "{option}: is for what becomes arrays, sounds or an image, and this becomes a table; leave it away"
+            "{option}: is for what becomes arrays, sounds or an image, and this becomes a table; leave it \
+             away"
         ))),
     }
 }

@@ -62,8 +62,8 @@ fn name_target(means: Means, path: &Path, target: &Path, replace: Replace) -> Re
     Ok(())
 }
 
-/// Opens and locks what has the name of a target; `None` where it cannot be read, which no other run can do then
-/// either.
+/// Opens and locks what has the name of a target; `None` where it cannot be read, which no other run can do
+/// then either.
 ///
 /// # Errors
 /// Another run holds it.

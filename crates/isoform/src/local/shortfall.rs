@@ -11,8 +11,8 @@ use crate::report::shortened;
 /// Decimals of a number that was measured, before zeros at their end are left out.
 const DECIMALS: Range<usize> = 2..16;
 
-/// Decimals of a number that a person typed, where it is below one and where it is not, and the share of it that
-/// computing with it may have added.
+/// Decimals of a number that a person typed, where it is below one and where it is not, and the share of it
+/// that computing with it may have added.
 const TYPED_DECIMALS: [Range<usize>; 2] = [0..11, 0..7];
 const ROUNDING: f64 = 1e-12;
 
