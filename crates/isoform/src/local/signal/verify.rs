@@ -1,6 +1,7 @@
 //! Provides the later check of signals: of a target alone, and against its source where that is at hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use coherence::content::{Model, PartContent, SignalDigester};
@@ -20,7 +21,7 @@ use formats::sound::depth::between;
 use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
-use super::super::effective::check_all_dropped;
+use super::super::effective::{check_all_dropped, check_reading};
 use super::super::pool;
 use super::super::verify::{Checked, NOT_AT_HAND, as_stated_of_equal, differs};
 use super::again::{Sides, measured};
@@ -70,7 +71,7 @@ pub fn root_of(
 /// the number of samples.
 pub fn check_content(
     file: &Arc<ObjectFile>,
-    (predicate, content): (&Predicate, &SignalContent),
+    (certificate_at, predicate, content): (&Path, &Predicate, &SignalContent),
     source: Option<&PathBuf>,
     (table, memory, workers): (&OpenOptions, u64, usize),
     checks: &mut Vec<Checked>,
@@ -112,6 +113,7 @@ pub fn check_content(
             if !same || root_of(&theirs, &signature, workers, progress)?.to_string() != content.source {
                 return Err(differs(path));
             }
+            check_reading(certificate_at, predicate, from_ref(path), &told.read_as)?;
             if content.equal && asks_nothing(&conversion.parameters) {
                 let records = Records { counted: samples, set_aside: 0 };
                 as_stated_of_equal(predicate, (records, None, told.same), file.path())?;
