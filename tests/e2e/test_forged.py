@@ -111,6 +111,15 @@ def test_a_verdict_of_arrays_follows_from_what_a_table_tells(isoform, tmp_path):
     assert "verdict is VALUE-EXACT, and not EXACT" in told
 
 
+def test_arrays_of_a_table_tell_how_that_was_read(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1.5,2\n2.5,3\n")
+    target = tmp_path / "a.npz"
+    isoform("convert", tmp_path / "a.csv", target, "--drop", "metadata").expect(0)
+    isoform("verify", target).expect(0)
+    told = refused(isoform, target, lambda predicate: predicate["conversion"]["parameters"]["reading"][0].update(lineEnding="crlf"))
+    assert "reading tells lineEnding" in told
+
+
 def photograph(folder, seed=0, size=(160, 120), **more):
     smooth = np.add.outer(np.arange(size[1]), np.arange(size[0]))[:, :, None] * [1, 0.5, 0.25]
     noise = np.random.default_rng(seed).normal(0, 6, (size[1], size[0], 3))

@@ -108,7 +108,7 @@ def stepped(folder):
 DROPPED = [
     *[(sound, name, options) for name, options in [
         ("y.npy", []), ("y.npz", []), ("y.safetensors", []), ("y.gguf", []), ("y.wav", ["--sample-type", "i16"]),
-        ("y.flac", ["--sample-type", "i16"]), ("y.npy", ["--via", "flac"]), ("y.npy", ["--sample-type", "f16"]),
+        ("y.flac", ["--sample-type", "i16"]), ("y.npy", ["--via", "wav"]), ("y.npy", ["--sample-type", "f16"]),
         ("y.wav", ["--sample-type", "f32"]),
     ]],
     *[(stepped, name, []) for name in ("y.jpg", "y.webp")],

@@ -231,6 +231,7 @@ pub fn verify(
                 }
                 _ => {
                     let reading = (shared(reading.0)?, memory, workers);
+                    let about = (certificate_at, predicate, content);
                     super::signal::check_content(&file, about, source, reading, &mut checks, progress)?
                 }
             };

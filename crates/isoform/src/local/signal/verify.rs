@@ -1,6 +1,7 @@
 //! Provides the later check of signals: of a target alone, and against its source where that is at hand.
 
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use coherence::content::{Model, PartContent, SignalDigester};
@@ -21,7 +22,7 @@ use formats::sound::depth::between;
 use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
-use super::super::effective::check_all_dropped;
+use super::super::effective::{check_all_dropped, check_reading};
 use super::super::pool;
 use super::super::verify::{Checked, NOT_AT_HAND, as_stated_of_equal, differs};
 use super::again::{Sides, measured};
@@ -92,7 +93,7 @@ pub fn check_root(
 /// the number of samples.
 pub fn check_content(
     file: &Arc<ObjectFile>,
-    (predicate, content): (&Predicate, &SignalContent),
+    (certificate_at, predicate, content): (&Path, &Predicate, &SignalContent),
     source: Option<&PathBuf>,
     (table, memory, workers): (&OpenOptions, u64, usize),
     checks: &mut Vec<Checked>,
@@ -110,40 +111,15 @@ pub fn check_content(
     if !shapes || samples.to_string() != content.samples {
         return Err(differs(file.path()));
     }
-    let theirs = match source {
-        None => None,
-        Some(path) => {
-            let from = (conversion.from.as_str(), &*conversion.parameters);
-            let from_file = Arc::new(ObjectFile::open(path)?);
-            let (theirs, told) = chosen(&from_file, from, content, &reading, progress)?;
-            let heard = theirs.signature().clone();
-            let theirs = narrowed(theirs, content);
-            let same = match (theirs.signature().arrays.as_slice(), signature.arrays.as_slice()) {
-                // On its way over an image, an only array gets the name and the axes of one.
-                ([found], [certified]) if conversion.parameters.contains_key("via") => {
-                    found.sample == certified.sample && found.samples() == certified.samples()
-                }
-                (found, certified) => found == certified,
-            };
-            if !same {
-                return Err(differs(path));
-            }
-            // What a step on the way leaves out, only the conversion knows.
-            if !conversion.parameters.contains_key("via") {
-                let lacking = heard.attributes.iter().filter(|(key, value)| !content.holds(key, value));
-                let lacking: Vec<String> = lacking.map(|(key, _)| key.clone()).collect();
-                check_all_dropped((&conversion.parameters, content), &lacking, file.path())?;
-            }
-            Some((path, from_file, theirs, heard, told.same))
-        }
-    };
+    let about = (certificate_at, predicate, content);
+    let theirs = source.map(|path| theirs(path, about, (&signature, file.path()), &reading, progress));
     let is_equal = content.equal && asks_nothing(&conversion.parameters);
     let mut distance = None;
-    let text = match theirs {
+    let text = match theirs.transpose()? {
         // Both sides are read once, for their digests and their distance.
-        Some((from, from_file, theirs, heard, reversible)) if !is_equal => {
+        Some(Theirs { path: from, file: from_file, arrays, heard, reversible }) if !is_equal => {
             let (target, signature, heard, path) = (&target, &signature, &heard, file.path());
-            let sides = Sides { file: from_file, source: theirs, heard, reversible, target, signature, path };
+            let sides = Sides { file: from_file, source: arrays, heard, reversible, target, signature, path };
             distance = Some(measured((predicate, content), sides, workers, progress)?);
             let found = if content.equal { "equal to the target" } else { "what was certified" };
             format!("{}: decoded again, and {found}", from.display())
@@ -152,8 +128,8 @@ pub fn check_content(
             check_root(&target, (&signature, &content.target), file.path(), workers, progress)?;
             match theirs {
                 None => NOT_AT_HAND.into(),
-                Some((from, _, theirs, _, reversible)) => {
-                    check_root(&theirs, (&signature, &content.source), from, workers, progress)?;
+                Some(Theirs { path: from, arrays, reversible, .. }) => {
+                    check_root(&arrays, (&signature, &content.source), from, workers, progress)?;
                     let records = Records { counted: samples, set_aside: 0 };
                     as_stated_of_equal(predicate, (records, None, reversible), file.path())?;
                     format!("{}: decoded again, and equal to the target", from.display())
@@ -167,6 +143,52 @@ pub fn check_content(
     checks.extend(distance);
     checks.push(Checked { name: "source", found: text });
     Ok(samples)
+}
+
+/// The source, as it is read for the certificate.
+struct Theirs<'a> {
+    path: &'a Path,
+    file: Arc<ObjectFile>,
+    arrays: Arrays,
+    /// With all of its attributes.
+    heard: Signature,
+    /// Whether its arrays hold all that it tells of their values.
+    reversible: bool,
+}
+
+/// Opens the source for a target with these arrays, and checks how it was read and what was dropped of it.
+fn theirs<'a>(
+    path: &'a Path,
+    (certificate_at, predicate, content): (&Path, &Predicate, &SignalContent),
+    (signature, target): (&Signature, &Path),
+    reading: &Reading<'_>,
+    progress: &Progress,
+) -> Result<Theirs<'a>> {
+    let parameters = &predicate.conversion.parameters;
+    let file = Arc::new(ObjectFile::open(path)?);
+    let from = (predicate.conversion.from.as_str(), &**parameters);
+    let (arrays, told) = chosen(&file, from, content, reading, progress)?;
+    let heard = arrays.signature().clone();
+    let arrays = narrowed(arrays, content);
+    let via = parameters.contains_key("via");
+    let same = match (arrays.signature().arrays.as_slice(), signature.arrays.as_slice()) {
+        // On its way over an image, an only array gets the name and the axes of one.
+        ([found], [certified]) if via => {
+            found.sample == certified.sample && found.samples() == certified.samples()
+        }
+        (found, certified) => found == certified,
+    };
+    if !same {
+        return Err(differs(path));
+    }
+    check_reading(certificate_at, predicate, from_ref(&path.to_owned()), &told.read_as)?;
+    // What a step on the way leaves out, only the conversion knows.
+    if !via {
+        let lacking = heard.attributes.iter().filter(|(key, value)| !content.holds(key, value));
+        let lacking: Vec<String> = lacking.map(|(key, _)| key.clone()).collect();
+        check_all_dropped((parameters, content), &lacking, target)?;
+    }
+    Ok(Theirs { path, file, arrays, heard, reversible: told.same })
 }
 
 /// Whether nothing was to differ, so that every sample was compared and none measured.
