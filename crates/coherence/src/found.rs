@@ -22,8 +22,9 @@ const CHECKS: [&str; 6] =
 /// What is found of a target and its sources by who reads both again.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
-    /// What was measured, cut into the parts that are certified. `None` where both sides have the same content
-    /// by rules that let nothing differ: then there is nothing to measure, and nothing is known of parts.
+    /// What was measured, cut into the parts that are certified. `None` where both sides have the same
+    /// content by rules that let nothing differ: then there is nothing to measure, and nothing is known of
+    /// parts.
     pub whole: Option<&'a VerifiedWhole>,
     /// Units of the sources, and records of these that were set aside.
     pub records: Records,

@@ -75,8 +75,8 @@ pub(super) fn as_stated(predicate: &Predicate, found: &Found<'_>, (path, what): 
 }
 
 /// Fails where a certificate states that parts may be further from their source, whatever their norm, than a
-/// conversion within these bounds lets them: `due` is the root mean square error that it has for them. Earlier
-/// versions state a distance, of pieces of so many samples.
+/// conversion within these bounds lets them: `due` is the root mean square error that it has for them.
+/// Earlier versions state a distance, of pieces of so many samples.
 pub(super) fn check_companions(budget: &Budget, due: f64, samples: u64, path: &Path) -> Result<()> {
     let distance = due * (samples as f64).sqrt();
     if budget.part_absolute <= due && budget.part_distance <= distance * (1.0 + ROUNDING) {
@@ -84,8 +84,8 @@ pub(super) fn check_companions(budget: &Budget, due: f64, samples: u64, path: &P
     }
     let (path, stated) = (path.display(), budget.part_absolute.max(budget.part_distance));
     Err(Failure::Mismatch(format!(
-        "{path}: its certificate lets every part be off by {stated}, and a conversion within its bounds by {due} \
-         on average"
+        "{path}: its certificate lets every part be off by {stated}, and a conversion within its bounds by \
+         {due} on average"
     )))
 }
 

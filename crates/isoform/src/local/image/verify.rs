@@ -235,8 +235,8 @@ fn measured_again(
     Ok(Some(Checked { name: "tiles", found: format!("{count} of {pixels} measured again{least}") }))
 }
 
-/// An image as a part of what was certified: its index and the digests of both files, both sides, and what was
-/// found of them.
+/// An image as a part of what was certified: its index and the digests of both files, both sides, and what
+/// was found of them.
 pub(super) fn part(
     (part, from, result): (u64, Digest, Digest),
     (source, target): (&Image, &Image),
