@@ -84,8 +84,8 @@ pub(super) fn check_companions(budget: &Budget, due: f64, samples: u64, path: &P
     }
     let (path, stated) = (path.display(), budget.part_absolute.max(budget.part_distance));
     Err(Failure::Mismatch(format!(
-        "{path}: its certificate lets every part be off by {stated}, and a conversion within its bounds by {due} \
-         on average"
+        "{path}: its certificate lets every part be off by {stated}, and a conversion within its bounds by \
+         {due} on average"
     )))
 }
 
