@@ -20,7 +20,7 @@ use formats::words::{all_were, counted};
 use serde_json::{Map, Value};
 
 use super::super::pool;
-use super::super::verify::{Checked, NOT_AT_HAND, differs};
+use super::super::verify::{Checked, NOT_AT_HAND, decodes_otherwise, differs};
 use super::again::{Sides, measured};
 use super::work::{digest, stretches};
 use super::{PEAK, Reading, Wanted, directory_of, open_source};
@@ -83,10 +83,10 @@ pub fn check_content(
     let samples = signature.samples().unwrap_or(0);
     let shapes = same_arrays(&signature, target.signature());
     if !shapes || samples.to_string() != content.samples {
-        return Err(differs(file.path()));
+        return Err(decodes_otherwise(file.path()));
     }
     if root_of(&target, &signature, workers, progress)?.to_string() != content.target {
-        return Err(differs(file.path()));
+        return Err(decodes_otherwise(file.path()));
     }
     let (all, arrays) = (all_were(samples, "sample"), counted(content.arrays.len(), "array"));
     let text = format!("{all} decoded, of {arrays}; the digest is that of the certificate");
