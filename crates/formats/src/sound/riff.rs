@@ -40,8 +40,8 @@ pub(super) fn add(id: &[u8; 4], value: Vec<u8>, found: &mut Found) -> Result<()>
     found.add(format!("{RIFF}{}", id.iter().map(|byte| char::from(*byte)).collect::<String>()), value)
 }
 
-/// The chunk in a block of the application `riff`: of the outermost one and of the samples its header, as it is
-/// carried along, and others whole. `None` where the block holds something else.
+/// The chunk in a block of the application `riff`: of the outermost one and of the samples its header, as it
+/// is carried along, and others whole. `None` where the block holds something else.
 pub(super) fn carried(block: &[u8]) -> Option<([u8; 4], &[u8])> {
     let (id, rest) = block.split_first_chunk::<4>()?;
     let (len, rest) = rest.split_first_chunk::<4>()?;

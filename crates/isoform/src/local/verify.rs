@@ -53,8 +53,8 @@ pub(super) fn differs(path: &Path) -> Failure {
 /// The failure of a target whose bytes are those of its certificate, and whose content is not.
 pub(super) fn decodes_otherwise(path: &Path) -> Failure {
     Failure::Mismatch(format!(
-        "{}: its content is not the one that was certified, though its bytes are: the certificate is not true, \
-         or of a version that decodes them otherwise; convert the source again",
+        "{}: its content is not the one that was certified, though its bytes are: the certificate is not \
+         true, or of a version that decodes them otherwise; convert the source again",
         path.display()
     ))
 }

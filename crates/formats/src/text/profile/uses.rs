@@ -111,7 +111,7 @@ fn other(text: &[u8]) -> Field {
     }
 }
 
-/// A number with a mark whose thousands are separated by spaces or apostrophes: then that is the decimal mark.
+/// A number with a mark whose thousands are separated by spaces or apostrophes: it is the decimal mark.
 fn spaced(text: &[u8]) -> Option<Field> {
     let text = std::str::from_utf8(text.strip_prefix(b"+").unwrap_or(split_sign(text).1)).ok()?;
     let mark = if text.contains(',') { Mark::Comma } else { Mark::Point };
@@ -130,8 +130,8 @@ fn is_unit(text: &[u8]) -> bool {
     text.len() <= UNIT_MAX && !text.iter().any(|byte| b".,".contains(byte) || byte.is_ascii_whitespace())
 }
 
-/// Whether this may stand before a number: nothing, a sign, or a unit that does not run into it as the letters
-/// of a code or a version do.
+/// Whether this may stand before a number: nothing, a sign, or a unit that does not run into it as the
+/// letters of a code or a version do.
 fn is_before(text: &[u8]) -> bool {
     let unsigned = text.strip_suffix(b"-").or_else(|| text.strip_suffix(b"+")).unwrap_or(text);
     let ends_apart = unsigned.last().is_none_or(|byte| b" \t$(~<>=".contains(byte) || !byte.is_ascii());
