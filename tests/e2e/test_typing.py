@@ -617,3 +617,12 @@ def test_commas_of_a_text_that_semicolons_delimit_are_read_where_values_count(is
     source.write_text("b;c\n+2,5;x\n3.50;y\n")
     isoform("convert", source, target, "--types", "value", "--force").expect(0)
     assert pyarrow.parquet.read_table(target)["b"].to_pylist() == ["+2,5", "3.50"], "two marks are none"
+
+
+def test_a_record_of_several_sources_is_told_by_its_source(isoform, tmp_path):
+    one, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    one.write_text("a;b;c\n" + "5;1.234;7\n" * 30)
+    other.write_text("a;b;c\n" + "5;1.234;7\n" * 30 + "x;2.345;12,5\n")
+    told = isoform("convert", one, other, tmp_path / "out.parquet").expect(0).out
+    assert f'"a" stays text: {other}, record 31: "x"' in told, told
+    assert f'as {other}, record 31 of "c", "12,5", shows' in told, told

@@ -12,7 +12,7 @@ mod order;
 mod told;
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
@@ -230,6 +230,12 @@ impl Concat {
 
     pub(crate) fn why(&self) -> &[Why] {
         &self.shown.why
+    }
+
+    /// The source in which a row stands, and its number there.
+    pub(crate) fn place_of(&self, row: u64) -> Option<(&Path, u64)> {
+        let member = self.members.iter().rev().find(|member| member.rows_before <= row)?;
+        Some((&member.name, row - member.rows_before))
     }
 
     pub(crate) fn can_retype(&self) -> bool {

@@ -184,9 +184,9 @@ pub(crate) struct Sorted {
     pub(crate) moved: Vec<(u64, u64)>,
 }
 
-/// Sorts the records of delimited text, of which `fresh` tells what types were given, and `by` what it has
-/// exceptions of, by row. `None` where all are good, or bad ones are not to be set aside. A record of more
-/// bytes than memory allows is refused, as it is where none is set aside.
+/// Sorts the records of delimited text, of which `fresh` tells what types were given, and `by` exceptions by
+/// row. `None` where all are good, or bad ones are not to be set aside. A record of more bytes than memory
+/// allows is refused, as it is where none is set aside.
 pub(crate) fn fields(
     text: &TextFile,
     dialect: &Dialect,

@@ -82,7 +82,8 @@ ending and no other, names above a column of values), only `-v`, `plan`, `inspec
 - A **first line `sep=;`**, by which Excel is told the delimiter, is left out as by `--skip-lines 1`, with a
   note. The character after `sep=` is the delimiter, unless `--delimiter` names another. It is one of ASCII
   and no letter, no digit and not the quote in effect, which `--quote` says; other lines are records. Where
-  `--skip-lines` is given, the line is one of those that it skips, or with 0 a record.
+  `--skip-lines` is given, the line is one of those that it skips, or with 0 a record. It is one too where
+  `--delimiter` or a media type says that `=` delimits.
 - The first record is **no header** if a field of it is a number, date, time or truth value, also where it is
   the only record, unless it is quoted above fields that are not, as names of our own are that read as values;
   or if all its fields are empty; or if one is a date or time with words in it and so are all
@@ -110,13 +111,18 @@ last two ways:
   knows the layouts of Python, ECMAScript, Rust and Java, and never.)
 - **Decimal marks.** Where a semicolon delimits, numbers may have commas, and a note names those that do;
   elsewhere they have points. `--decimal-comma`, or `--decimal-comma=false`, says which it is for all columns.
-  Where that is not said, points before three digits are no decimal marks if other numbers of the table show
-  that points separate thousands: those with groups (`12.345,50`, `1.234.567`), and those with a comma that
-  must be a decimal mark (`2,5`). A column of which every point stands so stays text, with a note; so does
-  one with commas beside `12,345.50`, `1,234,567` or `2.5`; and of two columns `1.234` and `1,234` both do.
-  In a column that has lists or versions (`1,2,3`, `1.2.3`) only numbers with both marks show it; these do
-  so with a unit too (`12.345,50 EUR`). All rows are asked, wherever they are. Numbers with separators of
-  thousands are text themselves.
+  Where that is not said, points before three digits are no decimal marks if another column shows that points
+  separate thousands. Numbers with groups show it (`12.345,50`, `1.234.567`), and those with a comma that must
+  be a decimal mark (`2,5`, `1 234,50`), also with white space, a sign or a unit beside them (`2,50 EUR`,
+  `10,5%`). A column of which every point stands so stays text then; so does one with commas beside
+  `12,345.50`, `1,234,567` or `2.5`; and of two columns `1.234` and `1,234` both do. A note names the column
+  and the record that show it, and the `--type` that reads the numbers. One number among remarks decides
+  nothing: a column shows it if for each such number it has at most nine fields that are other texts or
+  numbers with the other mark; plain integers do not count, and nor do `1.234` and `1,234`. Below that the
+  numbers stay numbers, with a note. Where it has a list or a version (`1,2,3`, `1.2.3`) for fewer than 100
+  numbers, only those with both marks show it. Where a semicolon delimits and no number tells, points before
+  three digits are decimal marks, with a note. All rows are asked, wherever they are. Numbers with separators
+  of thousands are text themselves.
 - **Times of day** have seconds in all fields of a column or in none (`10:00`). They count 24 hours, or twice
   twelve: `9:05 PM`, also without the space, with `pm` or with `09`, one way in a column.
 - **Dates** have a year of four digits; one of two, whose century would be a guess, stays text. They are

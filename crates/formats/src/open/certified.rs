@@ -74,8 +74,7 @@ impl Certified {
         self.typings(&self.json).rows_of_exceptions()
     }
 
-    /// What it tells where only some of these rows are left, each of which has another number: each pair is
-    /// the number of a row before and after.
+    /// What it tells where only some of its rows are left: each pair is the number of one before and after.
     pub(super) fn moved(&self, rows: &[(u64, u64)]) -> Self {
         let Typings::Both(fields, json) = self.typings(&self.json).moved(rows) else { return self.clone() };
         Certified { json, fields, ..self.clone() }

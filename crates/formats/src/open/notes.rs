@@ -34,13 +34,30 @@ impl Opened {
             told.push(grouped);
             let names = self.named(|why| why.grouped.as_ref() == Some(grouped));
             let text = if grouped.is_text { "text, since " } else { "" };
-            notes.extend(names.map(|names| format!("{names}: {text}{}", grouped.said)));
+            let said = self.placed(&grouped.said, grouped.row);
+            notes.extend(names.map(|names| format!("{names}: {text}{said}")));
         }
         for (reason, what) in AS_JSON {
             let names = self.named(|why| why.as_json.contains(&reason));
             notes.extend(names.map(|names| format!("{names}: {what}; inspect --why tells more")));
         }
         notes
+    }
+
+    /// What is said of a row, which counts from the first of several sources, with its source and its number
+    /// there.
+    fn placed(&self, said: &str, row: Option<u64>) -> String {
+        let place = match (&self.table, row) {
+            (Table::Many(table), Some(row)) => table.place_of(row).map(|place| (row, place)),
+            _ => None,
+        };
+        match place {
+            Some((row, (source, own))) => {
+                let there = format!("{}, record {}", source.display(), own + 1);
+                said.replacen(&format!("record {}", row + 1), &there, 1)
+            }
+            None => said.to_owned(),
+        }
     }
 
     /// The names of the columns of which this holds, in words.
@@ -74,7 +91,7 @@ impl Opened {
         let missed = fields.filter_map(|(field, why)| Some((field.name().clone(), why, why.missed?)));
         missed
             .map(|(name, why, row)| match row < seen {
-                true => (name, why.said.clone()),
+                true => (name, self.placed(&why.said, Some(row))),
                 false => (name, format!("a record after the first {CHUNK_ROWS} is unlike those before it")),
             })
             .collect()

@@ -55,6 +55,15 @@ pub(super) fn differs(path: &Path) -> Failure {
     Failure::Mismatch(format!("{}: its content is not the one that was certified", path.display()))
 }
 
+/// The failure of a target whose bytes are those of its certificate, and whose content is not.
+pub(super) fn decodes_otherwise(path: &Path) -> Failure {
+    Failure::Mismatch(format!(
+        "{}: its content is not the one that was certified, though its bytes are: the certificate is not \
+         true, or of a version that decodes them otherwise; convert the source again",
+        path.display()
+    ))
+}
+
 /// The failure of a target whose certificate states bounds that cannot be measured again.
 pub(super) fn unknown_bounds(predicate: &Predicate, path: &Path, error: &Malformed) -> Failure {
     let (shown, tool) = (path.display(), &predicate.conversion.tool);
@@ -301,7 +310,7 @@ fn check_table(
     let (schema, root) = unless_misfit(root_of(table.as_ref(), readers, progress), target)?;
     let rows = table.rows();
     if root.to_string() != content.target || rows.to_string() != content.rows {
-        return Err(differs(target));
+        return Err(decodes_otherwise(target));
     }
     told.check_types(&schema)?;
     passed("content", format!("{} decoded; the digest is that of the certificate", all_were(rows, "row")));

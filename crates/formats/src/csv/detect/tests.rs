@@ -201,6 +201,16 @@ fn a_first_line_names_the_delimiter() {
     assert_eq!((dialect.skip_lines, dialect.data_start), (0, 0));
 }
 
+/// It is one of two names of columns.
+#[test]
+fn a_first_line_in_which_the_given_delimiter_stands_is_a_record() {
+    let options = CsvOptions { delimiter: Some(b'='), ..CsvOptions::default() };
+    let dialect = detect(&b"sep=;\n1=2\n"[..], &options, None).expect("it is readable");
+    assert_eq!((dialect.skip_lines, dialect.columns()), (0, 2));
+    let names: Vec<_> = dialect.names.iter().map(|name| name.name.as_str()).collect();
+    assert_eq!(names, ["sep", ";"]);
+}
+
 /// Lines that are only like it are records.
 #[test]
 fn other_first_lines_name_no_delimiter() {

@@ -174,6 +174,8 @@ fn mark_of(found: &Resolved) -> Option<Mark> {
 pub struct Grouped {
     /// What may be, what shows it, and which option decides otherwise.
     pub said: String,
+    /// The row that shows it, counted from 0, if one does.
+    pub row: Option<u64>,
     /// Whether it is text for that reason.
     pub is_text: bool,
 }
@@ -207,7 +209,7 @@ impl Grouped {
                 if by.is_empty() { "" } else { " suggests" }
             ),
         };
-        Grouped { said, is_text }
+        Grouped { said, row: shown.map(|shown| shown.first.row), is_text }
     }
 }
 

@@ -87,12 +87,13 @@ fn is_exponent(text: &[u8]) -> bool {
 /// What a field is that is more than a number: with white space around it, its sign behind it, what separates
 /// thousands and is no mark, or a unit beside it. Numbers with both marks are found among anything.
 fn other(text: &[u8]) -> Field {
-    let text = text.trim_ascii();
+    let (all, text) = (text, text.trim_ascii());
     if text.len() > BESIDE_MAX {
         return Field::Other;
     }
-    if !text.iter().any(|byte| b".,".contains(byte)) {
-        return number(text).unwrap_or(Field::Other);
+    if memchr::memchr2(b'.', b',', text).is_none() {
+        let is_padded = text.len() < all.len();
+        return if is_padded { number(text).unwrap_or(Field::Other) } else { Field::Other };
     }
     let is_digit = u8::is_ascii_digit;
     let Some(first) = text.iter().position(is_digit) else { return Field::Other };
@@ -102,7 +103,11 @@ fn other(text: &[u8]) -> Field {
     if like_number(text) {
         return found(text.strip_suffix(b"-").unwrap_or(text)).unwrap_or(Field::List);
     }
-    let (inner, has_unit) = (&text[first..end], is_before(&text[..first]) && is_behind(&text[end..]));
+    let inner = &text[first..end];
+    if !inner.iter().all(|byte| byte.is_ascii_digit() || b"., '".contains(byte) || !byte.is_ascii()) {
+        return Field::Other;
+    }
+    let has_unit = is_before(&text[..first]) && is_behind(&text[end..]);
     match found(inner) {
         Some(certain @ Field::Number(Use::ThousandsBeforeMark, _)) => certain,
         Some(found) if has_unit => found,
@@ -111,8 +116,7 @@ fn other(text: &[u8]) -> Field {
     }
 }
 
-/// A number with a mark whose thousands are separated by spaces or apostrophes: then that is the decimal
-/// mark.
+/// A number with a mark whose thousands are separated by spaces or apostrophes: it is the decimal mark.
 fn spaced(text: &[u8]) -> Option<Field> {
     let text = std::str::from_utf8(text.strip_prefix(b"+").unwrap_or(split_sign(text).1)).ok()?;
     let mark = if text.contains(',') { Mark::Comma } else { Mark::Point };

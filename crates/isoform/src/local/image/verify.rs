@@ -24,7 +24,9 @@ use formats::words::counted;
 use serde_json::{Map, Value};
 
 use super::super::effective::check_all_dropped;
-use super::super::verify::{Checked, NOT_AT_HAND, as_stated, check_companions, differs, unknown_bounds};
+use super::super::verify::{
+    Checked, NOT_AT_HAND, as_stated, check_companions, decodes_otherwise, differs, unknown_bounds,
+};
 use super::tiles::{self, Floored, Worst};
 use super::{Spaced, approximated, content, decode, decode_any, directory_of, in_older_space, in_space};
 use crate::failure::{Failure, Result, untold};
@@ -58,7 +60,7 @@ pub fn check_content(
     let target = image::lifted(decode(file, to, memory)?, sample)?;
     progress.advance(file.len())?;
     if root_of(&target)?.to_string() != certified.target {
-        return Err(differs(file.path()));
+        return Err(decodes_otherwise(file.path()));
     }
     let (width, height) = (target.width, target.height);
     let text = format!("all {width} × {height} pixels were decoded; the digest is that of the certificate");

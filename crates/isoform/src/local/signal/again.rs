@@ -19,7 +19,9 @@ use formats::words::counted;
 
 use super::super::pool;
 use super::super::source::joined;
-use super::super::verify::{Checked, as_stated, check_companions, differs, unknown_bounds};
+use super::super::verify::{
+    Checked, as_stated, check_companions, decodes_otherwise, differs, unknown_bounds,
+};
 use super::prove::{claim, measure};
 use super::seconds::Seconds;
 use super::verify::{check_root, content_of};
@@ -87,22 +89,23 @@ pub fn measured(
     };
     let parts = parts(signature, to.part_samples);
     let found = whole(&opened, target, signature, (&parts, source(predicate)?), progress);
-    let of_target = (target, content.target.as_str(), path);
-    let of_source = (&opened.arrays, content.source.as_str(), opened.file.path());
+    let of_target = (target, content.target.as_str(), decodes_otherwise(path));
+    let of_source = (&opened.arrays, content.source.as_str(), differs(opened.file.path()));
     let whole = match found {
         Ok(whole) => whole,
         // It is another content first of all, where it is one.
         Err(Failure::Mismatch(what)) => {
-            for (arrays, root, path) in [of_target, of_source] {
-                check_root(arrays, (signature, root), path, workers, progress)?;
+            for (arrays, root, otherwise) in [of_target, of_source] {
+                check_root(arrays, (signature, root), otherwise, workers, progress)?;
             }
             return Err(other(what));
         }
         Err(failure) => return Err(failure),
     };
-    for (found, (_, root, path)) in [(whole.target_root(), of_target), (whole.source_root(), of_source)] {
+    for (found, (_, root, otherwise)) in [(whole.target_root(), of_target), (whole.source_root(), of_source)]
+    {
         if found.to_string() != root {
-            return Err(differs(path));
+            return Err(otherwise);
         }
     }
     let found = Found { reversible, ..Found::measured(&whole, &budget) };

@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 
 use super::super::effective::{check_all_dropped, check_reading};
 use super::super::pool;
-use super::super::verify::{Checked, NOT_AT_HAND, as_stated_of_equal, differs};
+use super::super::verify::{Checked, NOT_AT_HAND, as_stated_of_equal, decodes_otherwise, differs};
 use super::again::{Sides, measured};
 use super::work::{digest, stretches};
 use super::{PEAK, Reading, Told, Wanted, directory_of, open_source};
@@ -75,17 +75,17 @@ pub fn content_of(
     Ok(digester.finish())
 }
 
-/// Fails where arrays do not have the content of this root.
+/// Fails where arrays do not have the content of this root, with the failure `otherwise`.
 pub fn check_root(
     arrays: &Arrays,
     (signature, root): (&Signature, &str),
-    path: &Path,
+    otherwise: Failure,
     workers: usize,
     progress: &Progress,
 ) -> Result<()> {
     match root_of(arrays, signature, workers, progress)?.to_string() == root {
         true => Ok(()),
-        false => Err(differs(path)),
+        false => Err(otherwise),
     }
 }
 
@@ -109,7 +109,7 @@ pub fn check_content(
     let samples = signature.samples().unwrap_or(0);
     let shapes = same_arrays(&signature, target.signature());
     if !shapes || samples.to_string() != content.samples {
-        return Err(differs(file.path()));
+        return Err(decodes_otherwise(file.path()));
     }
     let about = (certificate_at, predicate, content);
     let theirs = source.map(|path| theirs(path, about, (&signature, file.path()), &reading, progress));
@@ -125,11 +125,12 @@ pub fn check_content(
             format!("{}: decoded again, and {found}", from.display())
         }
         theirs => {
-            check_root(&target, (&signature, &content.target), file.path(), workers, progress)?;
+            let otherwise = decodes_otherwise(file.path());
+            check_root(&target, (&signature, &content.target), otherwise, workers, progress)?;
             match theirs {
                 None => NOT_AT_HAND.into(),
                 Some(Theirs { path: from, arrays, reversible, .. }) => {
-                    check_root(&arrays, (&signature, &content.source), from, workers, progress)?;
+                    check_root(&arrays, (&signature, &content.source), differs(from), workers, progress)?;
                     let records = Records { counted: samples, set_aside: 0 };
                     as_stated_of_equal(predicate, (records, None, reversible), file.path())?;
                     format!("{}: decoded again, and equal to the target", from.display())
