@@ -77,6 +77,8 @@ pub struct OpenOptions {
     pub bad: BadRecords,
     /// Bytes of a record of text that memory allows at most.
     pub record_bytes_max: usize,
+    /// Different keys of JSON Lines of which memory holds what is known, those of nested objects too.
+    pub keys_max: usize,
     /// Bytes of a row of another format that memory allows at most.
     pub row_bytes_max: usize,
     /// Threads that unwrap a text.
@@ -287,7 +289,8 @@ fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<S
     }
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
     let found = jsonl::scan_within(&heard, options.record_bytes_max);
-    let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
+    let mut found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
+    found.keys_max = options.keys_max;
     if let Some(certified) = options.told_of_json() {
         let (table, why) = certified.table(text, found);
         return Ok(Table::Certified { table, why, by: certified.clone() });

@@ -40,9 +40,17 @@ pub enum JsonText {
 const PRESENCE_SUFFIX: &str = "_missing";
 
 /// What is known of a file's records so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct JsonProfile {
     root: ObjectProfile,
+    /// Keys that it knows, those of nested objects too, and may know.
+    keys: (usize, usize),
+}
+
+impl Default for JsonProfile {
+    fn default() -> Self {
+        JsonProfile { root: ObjectProfile::default(), keys: (0, usize::MAX) }
+    }
 }
 
 /// A schema, and how its values stand in the text.
@@ -93,14 +101,21 @@ impl JsonProfile {
         Self::default()
     }
 
-    /// Adds one record. Errors: `Malformed` with the place; `Limit` for depth and the number of columns.
+    /// The same, of records with so many different keys at most, those of nested objects too.
+    pub fn within(keys_max: usize) -> Self {
+        JsonProfile { keys: (0, keys_max), ..Self::default() }
+    }
+
+    /// Adds one record. Errors: `Malformed` with the place; `Limit` for depth and the number of columns and keys.
     pub fn observe(&mut self, record: Record<'_>) -> Result<()> {
         let mut cursor = Cursor::new(record.text);
+        cursor.keys = self.keys;
         let found = if cursor.peek() == b'{' {
-            self.root.observe(record.row, &mut cursor, 0).and_then(|()| cursor.end())
+            self.root.observe(record.row, &mut cursor, (0, usize::MAX)).and_then(|()| cursor.end())
         } else {
             Err(super::not_an_object(&mut cursor))
         };
+        self.keys = cursor.keys;
         found.map_err(|reason| fault(record, &cursor, reason, 0))?;
         self.check_size(record.row)
     }
@@ -108,6 +123,11 @@ impl JsonProfile {
     /// Adds all records of another profile of the same file.
     pub fn merge(&mut self, other: &JsonProfile) -> Result<()> {
         self.root.merge(&other.root, usize::MAX);
+        let max = self.keys.1.min(other.keys.1);
+        self.keys = (self.root.keys(), max);
+        if self.keys.0 > max {
+            return Err(super::too_many_keys(Place::default(), max));
+        }
         self.check_size(0)
     }
 
@@ -203,12 +223,17 @@ impl ValueProfile {
                 let (witness, object) =
                     self.object.get_or_insert_with(|| (Witness::new(spot, b"an object"), object(self.many)));
                 witness.spot = spot.min(witness.spot);
-                object.observe(row, cursor, depth + 1)?;
-                object.collapse(NESTED_FIELDS_MAX);
+                object.observe(row, cursor, (depth + 1, NESTED_FIELDS_MAX))?;
             }
             _ => return Err(cursor.syntax("a value was expected")),
         }
         Ok(())
+    }
+
+    /// How many keys the objects in it have.
+    fn keys(&self) -> usize {
+        let of_object = self.object.as_ref().map_or(0, |(_, object)| object.keys());
+        of_object + self.list.as_ref().map_or(0, |(_, element)| element.keys())
     }
 
     fn merge(&mut self, other: &ValueProfile) {
@@ -362,17 +387,34 @@ struct FieldProfile {
 }
 
 impl ObjectProfile {
-    fn observe(&mut self, row: u64, cursor: &mut Cursor<'_>, depth: usize) -> Result<(), Fault> {
+    fn observe(
+        &mut self,
+        row: u64,
+        cursor: &mut Cursor<'_>,
+        (depth, fields_max): (usize, usize),
+    ) -> Result<(), Fault> {
         if self.collapsed {
             return cursor.value(depth - 1).map(drop);
         }
+        let start = cursor.at;
         self.count += 1;
         let mut hint = 0;
         let mut more = cursor.open(b'}');
         while more {
             let spot = (row, cursor.at);
             let key = cursor.string()?.bytes();
+            let known = self.fields.len();
             let at = self.field(&key, hint, spot);
+            if at == known {
+                if known == fields_max {
+                    // Nothing is to be known of its keys.
+                    cursor.keys.0 = cursor.keys.0.saturating_sub(self.keys() - 1);
+                    self.collapse(fields_max);
+                    cursor.at = start;
+                    return cursor.value(depth - 1).map(drop);
+                }
+                cursor.key()?;
+            }
             hint = at + 1;
             let field = &mut self.fields[at];
             if field.seen == self.count {
@@ -410,6 +452,11 @@ impl ObjectProfile {
             values: ValueProfile { many: self.many, ..ValueProfile::default() },
         });
         at
+    }
+
+    /// How many keys it knows, those of nested objects too.
+    fn keys(&self) -> usize {
+        self.fields.len() + self.fields.iter().map(|field| field.values.keys()).sum::<usize>()
     }
 
     /// Gives up on fields once there are too many. Groups with too many keys have too many together, so that

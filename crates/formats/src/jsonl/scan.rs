@@ -27,6 +27,8 @@ pub struct Scan {
     pub end: Mark,
     /// Bytes of the longest record; 0 where none has more than `limits::LONG_RECORD_BYTES_MIN`.
     pub longest: u64,
+    /// Different keys that the records may have, those of nested objects too, where types are found by them.
+    pub keys_max: usize,
 }
 
 impl Scan {
@@ -76,7 +78,7 @@ fn scanned(source: &(impl ReadAt + ?Sized), max: usize) -> Result<Scan> {
     }
     line.finish(offset, &mut marks)?;
     let longest = if line.longest > LONG_RECORD_BYTES_MIN { line.longest } else { 0 };
-    Ok(Scan { marks, end: Mark { row: line.row, byte: offset }, longest })
+    Ok(Scan { marks, end: Mark { row: line.row, byte: offset }, longest, keys_max: usize::MAX })
 }
 
 /// The line that is being read.
