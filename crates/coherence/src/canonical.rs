@@ -3,8 +3,8 @@
 //! Numbers are written as integers only, within what every reader of JSON keeps exact; anything else is a
 //! decimal string in this project's documents.
 //!
-//! Documents are written and judged as they stand, without a tree of their values, which would take many times their
-//! size.
+//! Documents are written and judged as they stand, without a tree of their values, which would take many
+//! times their size.
 
 use serde::Serialize;
 use serde_json::ser::Formatter;
@@ -182,8 +182,8 @@ impl Formatter for Ordered<'_> {
     }
 }
 
-/// Whether these bytes are those that [`to_bytes`] gives for the value which they hold. They nest no deeper than the
-/// stack holds.
+/// Whether these bytes are those that [`to_bytes`] gives for the value which they hold. They nest no deeper
+/// than the stack holds.
 pub(crate) fn is_canonical(bytes: &[u8]) -> bool {
     // What is not UTF-8 is no JSON.
     let mut reader = Reader { text: std::str::from_utf8(bytes).unwrap_or_default(), at: 0 };

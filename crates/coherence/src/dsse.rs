@@ -201,11 +201,12 @@ impl Bundle {
     /// The canonical bytes of the bundle.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (key_id, signature) = (self.key_id, BASE64.encode(self.signature));
-        let behind = format!(
-            "\",\"payloadType\":\"{PAYLOAD_TYPE}\",\"signatures\":[{{\"keyid\":\"{key_id}\",\"sig\":\"{signature}\"}}]}},\
-             \"mediaType\":\"{BUNDLE_TYPE}\",\"verificationMaterial\":{{\"publicKey\":{{\"hint\":\"{key_id}\"}},\
-             \"tlogEntries\":[]}}}}"
-        );
+        let behind = [
+            format!("\",\"payloadType\":\"{PAYLOAD_TYPE}\",\"signatures\":[{{\"keyid\":\"{key_id}\","),
+            format!("\"sig\":\"{signature}\"}}]}},\"mediaType\":\"{BUNDLE_TYPE}\",\"verificationMaterial\":"),
+            format!("{{\"publicKey\":{{\"hint\":\"{key_id}\"}},\"tlogEntries\":[]}}}}"),
+        ]
+        .concat();
         let before = "{\"dsseEnvelope\":{\"payload\":\"";
         let payload = self.unverified_payload();
         let mut text = String::with_capacity(before.len() + payload.len().div_ceil(3) * 4 + behind.len());
@@ -264,8 +265,8 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(document: &'static str, bytes: &'a [u
     parse(bytes).map_err(broken)
 }
 
-/// Parses bytes of which it is known that they nest no deeper than [`DEPTH_MAX`], which is more than the parser's
-/// own limit.
+/// Parses bytes of which it is known that they nest no deeper than [`DEPTH_MAX`], which is more than the
+/// parser's own limit.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     let mut parser = serde_json::Deserializer::from_slice(bytes);
     parser.disable_recursion_limit();

@@ -19,8 +19,8 @@ pub type RowsOfExceptions = BTreeMap<String, Vec<(u64, u64)>>;
 pub struct Parameters {
     /// Every member but one.
     pub members: Map<String, Value>,
-    /// `rowsOfExceptions`, of which there may be as many as rows: as values of JSON they would take twenty times as
-    /// much. Absent where it is empty.
+    /// `rowsOfExceptions`, of which there may be as many as rows: as values of JSON they would take twenty
+    /// times as much. Absent where it is empty.
     pub rows_of_exceptions: RowsOfExceptions,
 }
 

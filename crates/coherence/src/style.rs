@@ -4,8 +4,8 @@ use crate::dsse::parse;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// How a column or an array is written: an object of JSON. It is held as its text, which takes a tenth of what the
-/// tree of its values would, since a certificate may tell of a hundred thousand columns.
+/// How a column or an array is written: an object of JSON. It is held as its text, which takes a tenth of
+/// what the tree of its values would, since a certificate may tell of a hundred thousand columns.
 #[derive(Clone, Debug)]
 pub struct Style(Box<str>);
 

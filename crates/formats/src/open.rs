@@ -163,8 +163,7 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
     }
     let (format, wrapping) = detect(&file, options.format)?;
     let (mut notes, mut plain) = (Vec::new(), Vec::new());
-    let mut aside = None;
-    let mut marks_found = false;
+    let (mut aside, mut marks_found) = (None, false);
     let table = match format {
         Format::Csv | Format::Tsv => {
             let (table, found) = open_csv(&file, format, options, &mut notes, &mut aside)?;
@@ -288,9 +287,8 @@ fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<S
         *aside = Some(bad);
     }
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
-    let found = jsonl::scan_within(&heard, options.record_bytes_max);
-    let mut found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
-    found.keys_max = options.keys_max;
+    let found = jsonl::scan_within(&heard, options.record_bytes_max, options.keys_max);
+    let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     if let Some(certified) = options.told_of_json() {
         let (table, why) = certified.table(text, found);
         return Ok(Table::Certified { table, why, by: certified.clone() });

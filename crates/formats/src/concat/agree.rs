@@ -111,7 +111,8 @@ fn own_rules(rules: &TypingRules, names: &[String], options: &ConcatOptions) -> 
     rules
 }
 
-/// Delimited texts of which one certificate tells the types of all columns: each has all of them, in its order.
+/// Delimited texts of which one certificate tells the types of all columns: each has all of them, in its
+/// order.
 pub(super) fn told_fields(
     mut members: Vec<Member>,
     options: &ConcatOptions,

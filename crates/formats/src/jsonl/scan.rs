@@ -46,13 +46,18 @@ pub(super) const BLOCK_BYTES: usize = 256 << 10;
 /// Counts the records of `source`.
 /// Errors: `Limit` for a record longer than `limits::RECORD_BYTES_MAX`, and those of reading.
 pub fn scan(source: &(impl ReadAt + ?Sized)) -> Result<Scan> {
-    scan_within(source, RECORD_BYTES_MAX)
+    scan_within(source, RECORD_BYTES_MAX, usize::MAX)
 }
 
-/// The same with a tighter bound on the length of a record, where memory is short.
-pub fn scan_within(source: &(impl ReadAt + ?Sized), record_bytes_max: usize) -> Result<Scan> {
+/// The same with tighter bounds on the length of a record and the number of keys, where memory is short.
+pub fn scan_within(
+    source: &(impl ReadAt + ?Sized),
+    record_bytes_max: usize,
+    keys_max: usize,
+) -> Result<Scan> {
     let max = record_bytes_max.min(RECORD_BYTES_MAX);
-    scanned(source, max).map_err(|error| source.placed(error))
+    let found = scanned(source, max).map_err(|error| source.placed(error))?;
+    Ok(Scan { keys_max, ..found })
 }
 
 fn scanned(source: &(impl ReadAt + ?Sized), max: usize) -> Result<Scan> {

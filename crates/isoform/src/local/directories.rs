@@ -17,8 +17,8 @@ const TRIES_MAX: usize = 100;
 /// How long another run is waited for that looks whether a directory may go.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The attribute of a directory that a run made which may not be the last one to use it. Where there are no such
-/// attributes, an empty directory stays that is left to runs which did not make it.
+/// The attribute of a directory that a run made which may not be the last one to use it. Where there are no
+/// such attributes, an empty directory stays that is left to runs which did not make it.
 const MADE: &str = "user.isoform.made";
 
 /// Directories that were made for targets. Those that are empty when this is dropped are removed again,
@@ -109,7 +109,8 @@ impl Directories {
 }
 
 impl Directories {
-    /// What runs made of that which was asked for, and of that in which it lies; each before those that it lies in.
+    /// What runs made of that which was asked for, and of that in which it lies; each before those that it
+    /// lies in.
     fn made_by_runs(&self) -> Vec<PathBuf> {
         let is_made =
             |dir: &&Path| self.made.iter().any(|made| made == *dir) || getxattr_query(*dir, MADE).is_ok();
@@ -146,7 +147,8 @@ pub fn settled(dir: &Path) -> PathBuf {
 
 impl Drop for Directories {
     fn drop(&mut self) {
-        // A lock that is shared is given up for the attempt: of runs that end at once, the last to try gets it.
+        // A lock that is shared is given up for the attempt: of runs that end at once, the last to try gets
+        // it.
         let is_used = |dir: &File| matches!(dir.try_lock(), Err(TryLockError::WouldBlock));
         if self.root.as_ref().is_some_and(is_used) {
             return;

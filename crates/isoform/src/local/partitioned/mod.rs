@@ -311,8 +311,8 @@ fn styles(opened: &Opened, partitioning: &Partitioning, files: Option<Typings>) 
     Ok(styles)
 }
 
-/// Where a certificate tells that rows stand whose texts are exceptions to styles, which are told by rows of the
-/// source.
+/// Where a certificate tells that rows stand whose texts are exceptions to styles, which are told by rows of
+/// the source.
 ///
 /// # Errors
 /// A record that is none.

@@ -39,7 +39,8 @@ pub struct Sides<'a> {
     pub path: &'a Path,
 }
 
-/// Measures every part of the target once more against the source, and digests both sides while they are read.
+/// Measures every part of the target once more against the source, and digests both sides while they are
+/// read.
 ///
 /// # Errors
 /// What was certified is not what is found.
