@@ -219,3 +219,48 @@ def test_records_that_are_set_aside_are_in_order_with_any_number_of_threads(isof
         assert lines[2]["text"] == "1,\ufffd"
         seen.add(bad.read_bytes())
     assert len(seen) == 1 and pq.read_metadata(target).num_rows == 70_000 - len(at)
+
+
+def test_large_certificates_keep_to_memory(isoform, tmp_path):
+    """One that tells of 700,000 rows, as the exceptions of many columns may stand in as many."""
+    source, target, at = tmp_path / "s.csv", tmp_path / "parts", harness.certificate_of(tmp_path / "parts")
+    source.write_text("k,v\na,1\nb,2\na,3\n")
+    isoform("convert", source, target, "--to", "jsonl", "--partition-by", "k").expect(0)
+    said = harness.statement(at)
+    said["predicate"]["conversion"]["parameters"]["rowsOfExceptions"] = {"k=a": [[row, row] for row in range(700_000)]}
+    harness.sign(isoform, at, said)
+    assert at.stat().st_size > 14_000_000
+    for expected, command in [
+        (4, ("verify", target)), (0, ("convert", target, tmp_path / "back.csv")), (0, ("inspect", at)),
+        (0, ("inspect", at, "--json")), (0, ("plan", target, tmp_path / "none.csv")),
+    ]:
+        code, memory, err = harness.measured(isoform, *command, *WITHIN)
+        assert code == expected and memory < MEMORY, (command, memory >> 20, err)
+
+
+def test_certificates_of_many_columns_keep_to_memory(isoform, tmp_path):
+    """Within what a conversion of so many columns is allowed."""
+    source, columns = tmp_path / "s.jsonl", 20_000
+    source.write_text("".join(json.dumps({f"column {i}": i * row + 0.5 for i in range(columns)}) + "\n" for row in range(2)))
+    memory_max = 288 << 20
+    for command in [("convert", source, tmp_path / "t.jsonl.gz", "--to", "jsonl"), ("verify", tmp_path / "t.jsonl.gz"),
+                    ("inspect", harness.certificate_of(tmp_path / "t.jsonl.gz"))]:
+        code, memory, err = harness.measured(isoform, *command, "--memory", "288MiB")
+        assert code == 0 and memory < memory_max * 2 // 3, (command, memory >> 20, err)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_keys_beyond_memory_are_refused_where_their_types_are_found(isoform, tmp_path, nested):
+    source = tmp_path / "s.jsonl"
+    keys = {f"key {i}": i for i in range(90_000)}
+    record = {f"o{i}": {f"key {i}": i for i in range(4_000)} for i in range(25)} if nested else keys
+    source.write_text(json.dumps(record) + "\n")
+    for command in [("convert", source, tmp_path / "t.arrow"), ("inspect", source),
+                    ("convert", source, tmp_path / "t.arrow", "--rejects", tmp_path / "bad.jsonl")]:
+        code, memory, err = harness.measured(isoform, *command, *WITHIN)
+        assert code == 9 and "give it more --memory" in err and "record 1" in err, err
+        assert memory < MEMORY, (command, memory >> 20)
+    # An object of more keys than a type has is one value, whatever their number.
+    source.write_text(json.dumps({"dictionary": keys}) + "\n")
+    code, memory, err = harness.measured(isoform, "convert", source, tmp_path / "t.parquet", *WITHIN)
+    assert code == 0 and memory < MEMORY, (memory >> 20, err)

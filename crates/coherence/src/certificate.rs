@@ -12,6 +12,7 @@ use crate::found::{checks, requested};
 use crate::gate::Measured;
 use crate::key;
 pub use crate::part_table::{part_table, part_table_digest};
+use crate::stated::stated_by;
 use crate::statement::{
     BytesContent, Check, Content, Conversion, Distortion, Execution, Gate, PREDICATE_TYPE, Parameters,
     PartCounts, PartTable, Partitions, Predicate, STATEMENT_TYPE, SignalArray, SignalAttribute,
@@ -20,7 +21,6 @@ use crate::statement::{
 };
 use crate::verified::{Records, VerifiedWhole};
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use serde::Deserialize;
 use std::fmt;
 use thiserror::Error;
 
@@ -211,47 +211,6 @@ fn known(bundle: &Bundle) -> Result<Statement, Malformed> {
     expect("_type", &statement.statement_type, STATEMENT_TYPE)?;
     expect("predicateType", &statement.predicate_type, PREDICATE_TYPE)?;
     Ok(statement)
-}
-
-/// What is read of a statement that is not known here: its key, or the program that made it.
-#[derive(Deserialize)]
-struct Stated<T> {
-    predicate: T,
-}
-
-#[derive(Deserialize)]
-struct StatedKey {
-    key: String,
-}
-
-#[derive(Deserialize)]
-struct StatedBy {
-    conversion: StatedConversion,
-}
-
-#[derive(Deserialize)]
-struct StatedConversion {
-    tool: StatedTool,
-}
-
-#[derive(Deserialize)]
-struct StatedTool {
-    name: String,
-    version: String,
-}
-
-/// The key that signed a statement which is not known here as it stands, where that is the one which it
-/// names, and the program that made it, if that is told; else nothing.
-fn stated_by(bundle: &Bundle) -> Option<(Digest, Option<String>)> {
-    let payload = bundle.unverified_payload();
-    let stated: Stated<StatedKey> = read("statement", payload).ok()?;
-    let signer = key::from_pem(&stated.predicate.key).ok()?;
-    let key_id = key::key_id(&signer).ok()?;
-    let is_named = key_id == *bundle.unverified_key_id();
-    let by = read::<Stated<StatedBy>>("statement", payload).ok();
-    let tool = by.map(|by| by.predicate.conversion.tool);
-    let tool = tool.map(|tool| format!("{} {}", tool.name, tool.version));
-    (is_named && bundle.is_signed_by(&signer)).then_some((key_id, tool))
 }
 
 /// States and signs what a verified whole shows. The bytes of the file are [`Bundle::to_bytes`].

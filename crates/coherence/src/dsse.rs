@@ -201,11 +201,12 @@ impl Bundle {
     /// The canonical bytes of the bundle.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (key_id, signature) = (self.key_id, BASE64.encode(self.signature));
-        let behind = format!(
-            "\",\"payloadType\":\"{PAYLOAD_TYPE}\",\"signatures\":[{{\"keyid\":\"{key_id}\",\"sig\":\"{signature}\"}}]}},\
-             \"mediaType\":\"{BUNDLE_TYPE}\",\"verificationMaterial\":{{\"publicKey\":{{\"hint\":\"{key_id}\"}},\
-             \"tlogEntries\":[]}}}}"
-        );
+        let behind = [
+            format!("\",\"payloadType\":\"{PAYLOAD_TYPE}\",\"signatures\":[{{\"keyid\":\"{key_id}\","),
+            format!("\"sig\":\"{signature}\"}}]}},\"mediaType\":\"{BUNDLE_TYPE}\",\"verificationMaterial\":"),
+            format!("{{\"publicKey\":{{\"hint\":\"{key_id}\"}},\"tlogEntries\":[]}}}}"),
+        ]
+        .concat();
         let before = "{\"dsseEnvelope\":{\"payload\":\"";
         let payload = self.unverified_payload();
         let mut text = String::with_capacity(before.len() + payload.len().div_ceil(3) * 4 + behind.len());

@@ -1,6 +1,6 @@
 //! Provides [`Parameters`]: the options of a conversion as a certificate has them.
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -70,12 +70,13 @@ impl<'de> Visitor<'de> for Members {
         let mut found = Parameters::default();
         while let Some(name) = map.next_key::<String>()? {
             if name == ROWS_OF_EXCEPTIONS {
-                found.rows_of_exceptions = map.next_value()?;
+                let none = |error| {
+                    A::Error::custom(format_args!("{ROWS_OF_EXCEPTIONS} is no record of rows: {error}"))
+                };
+                found.rows_of_exceptions = map.next_value().map_err(none)?;
                 // It would be left out where it is written again.
                 if found.rows_of_exceptions.is_empty() {
-                    return Err(serde::de::Error::custom(
-                        "no `rowsOfExceptions` where there is such a field",
-                    ));
+                    return Err(A::Error::custom(format_args!("{ROWS_OF_EXCEPTIONS} is empty")));
                 }
             } else {
                 found.members.insert(name, map.next_value()?);

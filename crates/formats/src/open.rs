@@ -77,6 +77,8 @@ pub struct OpenOptions {
     pub bad: BadRecords,
     /// Bytes of a record of text that memory allows at most.
     pub record_bytes_max: usize,
+    /// Different keys of JSON Lines of which memory holds what is known, those of nested objects too.
+    pub keys_max: usize,
     /// Bytes of a row of another format that memory allows at most.
     pub row_bytes_max: usize,
     /// Threads that unwrap a text.
@@ -161,8 +163,7 @@ fn open_unnamed(file: Arc<ObjectFile>, options: &OpenOptions) -> Result<Opened> 
     }
     let (format, wrapping) = detect(&file, options.format)?;
     let (mut notes, mut plain) = (Vec::new(), Vec::new());
-    let mut aside = None;
-    let mut marks_found = false;
+    let (mut aside, mut marks_found) = (None, false);
     let table = match format {
         Format::Csv | Format::Tsv => {
             let (table, found) = open_csv(&file, format, options, &mut notes, &mut aside)?;
@@ -287,7 +288,7 @@ fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<S
         *aside = Some(bad);
     }
     let heard = Heard { text: text.as_ref(), listener: &options.listener };
-    let found = jsonl::scan_within(&heard, options.record_bytes_max);
+    let found = jsonl::scan_within(&heard, options.record_bytes_max, options.keys_max);
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     if let Some(certified) = options.told_of_json() {
         let (table, why) = certified.table(text, found);

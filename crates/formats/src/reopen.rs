@@ -156,7 +156,12 @@ fn open_json_target(
         Some(placed) => {
             let (starts, row) = seams(&text, (0, b'\n'), placed, "JSON Lines")?;
             let marks = starts.into_iter().map(|(row, byte)| jsonl::Mark { row, byte }).collect();
-            jsonl::Scan { marks, end: jsonl::Mark { row, byte: text.len() }, longest: 0 }
+            jsonl::Scan {
+                marks,
+                end: jsonl::Mark { row, byte: text.len() },
+                longest: 0,
+                keys_max: usize::MAX,
+            }
         }
     };
     Ok(JsonTable::new(text, found, schema, typings))

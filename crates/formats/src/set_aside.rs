@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 
 use crate::csv::{BadRecords, Dialect, RecordReader, ScanOptions, misfits, scan};
 use crate::error::{Error, Place, Result};
-use crate::jsonl::{JsonProfile, Record};
+use crate::jsonl::{JsonProfile, Record, TOO_MANY_KEYS};
 use crate::limits::RECORD_BYTES_MAX;
 use crate::open::{Certified, OpenOptions};
 use crate::spool::{Origin, ReadAt, TextFile};
@@ -268,7 +268,7 @@ pub(crate) fn json(text: &TextFile, options: &OpenOptions) -> Result<Option<(Tex
             continue;
         }
         row += 1;
-        match bad_json(contents, row - 1, byte) {
+        match bad_json(contents, (row - 1, byte), options.keys_max)? {
             None => sorter.keep(line)?,
             Some(reason) => sorter.set_aside(row, byte, &reason, contents)?,
         }
@@ -277,15 +277,19 @@ pub(crate) fn json(text: &TextFile, options: &OpenOptions) -> Result<Option<(Tex
 }
 
 /// Why this line is no record.
-fn bad_json(line: &[u8], row: u64, byte: u64) -> Option<String> {
+///
+/// # Errors
+/// A record of more keys than memory has room for.
+fn bad_json(line: &[u8], (row, byte): (u64, u64), keys_max: usize) -> Result<Option<String>> {
     if std::str::from_utf8(line).is_err() {
-        return Some("these bytes are not UTF-8".into());
+        return Ok(Some("these bytes are not UTF-8".into()));
     }
-    match JsonProfile::new().observe(Record { row, byte, text: line }) {
-        Ok(()) => None,
-        Err(Error::Malformed { what, .. }) => Some(what),
-        Err(Error::Limit { what, max, .. }) => Some(format!("{what} is above the limit of {max}")),
-        Err(other) => Some(other.to_string()),
+    match JsonProfile::within(keys_max).observe(Record { row, byte, text: line }) {
+        Ok(()) => Ok(None),
+        Err(Error::Malformed { what, .. }) => Ok(Some(what)),
+        Err(error @ Error::Limit { what: TOO_MANY_KEYS, .. }) => Err(error),
+        Err(Error::Limit { what, max, .. }) => Ok(Some(format!("{what} is above the limit of {max}"))),
+        Err(other) => Ok(Some(other.to_string())),
     }
 }
 

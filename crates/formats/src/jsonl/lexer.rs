@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     TooDeep,
     /// Absent values hold more than `limits::NULL_BYTES_MAX`.
     TooManyNulls,
+    /// A profile would know more keys than this.
+    TooManyKeys(usize),
 }
 
 /// The contents of a string between its quotes, escapes checked but not resolved.
@@ -159,14 +161,24 @@ pub(crate) struct Cursor<'a> {
     pub(crate) trail: Vec<String>,
     /// Bytes that the absent values so far hold.
     pub(crate) absent_bytes: usize,
+    /// Keys that the profile of the records so far knows, those of nested objects too, and may know.
+    pub(crate) keys: (usize, usize),
 }
 
 impl<'a> Cursor<'a> {
     /// A cursor at the first token of `text`.
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        let mut cursor = Cursor { text, at: 0, row: 0, trail: Vec::new(), absent_bytes: 0 };
+        let mut cursor =
+            Cursor { text, at: 0, row: 0, trail: Vec::new(), absent_bytes: 0, keys: (0, usize::MAX) };
         cursor.skip_space();
         cursor
+    }
+
+    /// Notes that a profile knows one key more.
+    pub(crate) fn key(&mut self) -> Result<(), Fault> {
+        let (keys, max) = &mut self.keys;
+        *keys += 1;
+        if *keys > *max { Err(Fault::TooManyKeys(*max)) } else { Ok(()) }
     }
 
     /// Notes an absent value, which holds so many bytes.

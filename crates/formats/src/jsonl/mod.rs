@@ -16,6 +16,7 @@ mod number;
 mod number_profile;
 mod odd_numbers;
 pub mod profile;
+mod resolved;
 mod scalar;
 pub mod scan;
 mod table;
@@ -31,7 +32,8 @@ pub use decode::{Decoder, Reader};
 pub use encode::Encoder;
 pub use layouts::Layouts;
 pub(crate) use layouts::each_layout;
-pub use profile::{JsonProfile, JsonText, Resolved, Said};
+pub use profile::{JsonProfile, JsonText};
+pub use resolved::{Resolved, Said};
 pub use scan::{Mark, Scan, scan, scan_within};
 pub use table::{JsonEncoder, JsonTable, observe};
 pub use typing::{Absence, Exponent, FloatStyle, Style, Typing};
@@ -97,6 +99,7 @@ fn fault(record: Record<'_>, cursor: &Cursor<'_>, reason: Fault, column: usize) 
             max: limits::DEPTH_MAX as u64,
             hint: "keep the nested value as a string in the source".to_owned(),
         },
+        Fault::TooManyKeys(max) => too_many_keys(place, max),
         Fault::TooManyNulls => Error::Limit {
             place: Box::new(place),
             what: "bytes that the nulls of one record hold",
@@ -105,6 +108,18 @@ fn fault(record: Record<'_>, cursor: &Cursor<'_>, reason: Fault, column: usize) 
                    values with --no-certified-types"
                 .to_owned(),
         },
+    }
+}
+
+/// What is said of keys of which memory does not hold what is known.
+pub(crate) const TOO_MANY_KEYS: &str = "the number of keys, of nested objects too, within this --memory";
+
+fn too_many_keys(place: Place, max: usize) -> Error {
+    Error::Limit {
+        place: Box::new(place),
+        what: TOO_MANY_KEYS,
+        max: max as u64,
+        hint: "give it more --memory, or keep the varying keys as strings in the source".to_owned(),
     }
 }
 

@@ -10,11 +10,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema};
 
 use super::layouts::Layouts;
 use super::lexer::{Cursor, DUPLICATE, Fault};
 use super::number_profile::{NumberProfile, Spot, Witness, earlier};
+use super::resolved::{Resolved, Said};
 use super::typing::{Absence, Style, Typing};
 use super::{Record, fault};
 use crate::{Error, Place, Result, limits};
@@ -40,59 +41,16 @@ pub enum JsonText {
 const PRESENCE_SUFFIX: &str = "_missing";
 
 /// What is known of a file's records so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct JsonProfile {
     root: ObjectProfile,
+    /// Keys that it knows, those of nested objects too, and may know.
+    keys: (usize, usize),
 }
 
-/// A schema, and how its values stand in the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
-    /// The Arrow schema; every field is nullable.
-    pub schema: SchemaRef,
-    /// One typing for each column.
-    pub typings: Vec<Typing>,
-    /// Reasons for types that a reader would not expect.
-    pub why: Vec<Said>,
-    /// Why values of columns, by position, or of ones nested in them, are kept as JSON text.
-    pub as_json: Vec<(usize, JsonText)>,
-    /// For each column of floating point numbers, nested ones included, in the order of `typings`: all
-    /// layouts that give back every number.
-    pub layouts: Vec<Layouts>,
-}
-
-/// What is said of a column, or of one nested in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// The position of the column.
-    pub column: usize,
-    /// The dotted path of the one that it is said of.
-    pub path: String,
-    /// What.
-    pub why: String,
-}
-
-impl Resolved {
-    /// What is to be said of each column, nested ones under the column they are in.
-    pub fn why_by_column(&self) -> Vec<String> {
-        let of = |(column, name): (usize, &str)| {
-            let inside = self.why.iter().filter(|said| said.column == column);
-            let said = inside.map(|Said { path, why, .. }| match path == name {
-                true => why.clone(),
-                false => format!("{path}: {why}"),
-            });
-            said.collect::<Vec<_>>().join("; ")
-        };
-        self.schema.fields().iter().map(|field| field.name().as_str()).enumerate().map(of).collect()
-    }
-
-    /// Why values of each column, or of ones nested in it, are kept as JSON text.
-    pub(crate) fn as_json_by_column(&self) -> Vec<Vec<JsonText>> {
-        let mut reasons = vec![Vec::new(); self.schema.fields().len()];
-        for (column, reason) in &self.as_json {
-            reasons.get_mut(*column).into_iter().for_each(|reasons| reasons.push(*reason));
-        }
-        reasons
+impl Default for JsonProfile {
+    fn default() -> Self {
+        JsonProfile { root: ObjectProfile::default(), keys: (0, usize::MAX) }
     }
 }
 
@@ -102,14 +60,22 @@ impl JsonProfile {
         Self::default()
     }
 
-    /// Adds one record. Errors: `Malformed` with the place; `Limit` for depth and the number of columns.
+    /// The same, of records with so many different keys at most, those of nested objects too.
+    pub fn within(keys_max: usize) -> Self {
+        JsonProfile { keys: (0, keys_max), ..Self::default() }
+    }
+
+    /// Adds one record. Errors: `Malformed` with the place; `Limit` for depth and the number of columns and
+    /// keys.
     pub fn observe(&mut self, record: Record<'_>) -> Result<()> {
         let mut cursor = Cursor::new(record.text);
+        cursor.keys = self.keys;
         let found = if cursor.peek() == b'{' {
-            self.root.observe(record.row, &mut cursor, 0).and_then(|()| cursor.end())
+            self.root.observe(record.row, &mut cursor, (0, usize::MAX)).and_then(|()| cursor.end())
         } else {
             Err(super::not_an_object(&mut cursor))
         };
+        self.keys = cursor.keys;
         found.map_err(|reason| fault(record, &cursor, reason, 0))?;
         self.check_size(record.row)
     }
@@ -117,6 +83,11 @@ impl JsonProfile {
     /// Adds all records of another profile of the same file.
     pub fn merge(&mut self, other: &JsonProfile) -> Result<()> {
         self.root.merge(&other.root, usize::MAX);
+        let max = self.keys.1.min(other.keys.1);
+        self.keys = (self.root.keys(), max);
+        if self.keys.0 > max {
+            return Err(super::too_many_keys(Place::default(), max));
+        }
         self.check_size(0)
     }
 
@@ -221,12 +192,17 @@ impl ValueProfile {
                 let (witness, object) =
                     self.object.get_or_insert_with(|| (Witness::new(spot, b"an object"), object(self.many)));
                 witness.spot = spot.min(witness.spot);
-                object.observe(row, cursor, depth + 1)?;
-                object.collapse(NESTED_FIELDS_MAX);
+                object.observe(row, cursor, (depth + 1, NESTED_FIELDS_MAX))?;
             }
             _ => return Err(cursor.syntax("a value was expected")),
         }
         Ok(())
+    }
+
+    /// How many keys the objects in it have.
+    fn keys(&self) -> usize {
+        let of_object = self.object.as_ref().map_or(0, |(_, object)| object.keys());
+        of_object + self.list.as_ref().map_or(0, |(_, element)| element.keys())
     }
 
     fn merge(&mut self, other: &ValueProfile) {
@@ -380,17 +356,34 @@ struct FieldProfile {
 }
 
 impl ObjectProfile {
-    fn observe(&mut self, row: u64, cursor: &mut Cursor<'_>, depth: usize) -> Result<(), Fault> {
+    fn observe(
+        &mut self,
+        row: u64,
+        cursor: &mut Cursor<'_>,
+        (depth, fields_max): (usize, usize),
+    ) -> Result<(), Fault> {
         if self.collapsed {
             return cursor.value(depth - 1).map(drop);
         }
+        let start = cursor.at;
         self.count += 1;
         let mut hint = 0;
         let mut more = cursor.open(b'}');
         while more {
             let spot = (row, cursor.at);
             let key = cursor.string()?.bytes();
+            let known = self.fields.len();
             let at = self.field(&key, hint, spot);
+            if at == known {
+                if known == fields_max {
+                    // Nothing is to be known of its keys.
+                    cursor.keys.0 = cursor.keys.0.saturating_sub(self.keys() - 1);
+                    self.collapse(fields_max);
+                    cursor.at = start;
+                    return cursor.value(depth - 1).map(drop);
+                }
+                cursor.key()?;
+            }
             hint = at + 1;
             let field = &mut self.fields[at];
             if field.seen == self.count {
@@ -428,6 +421,11 @@ impl ObjectProfile {
             values: ValueProfile { many: self.many, ..ValueProfile::default() },
         });
         at
+    }
+
+    /// How many keys it knows, those of nested objects too.
+    fn keys(&self) -> usize {
+        self.fields.len() + self.fields.iter().map(|field| field.values.keys()).sum::<usize>()
     }
 
     /// Gives up on fields once there are too many. Groups with too many keys have too many together, so that

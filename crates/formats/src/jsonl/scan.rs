@@ -27,6 +27,8 @@ pub struct Scan {
     pub end: Mark,
     /// Bytes of the longest record; 0 where none has more than `limits::LONG_RECORD_BYTES_MIN`.
     pub longest: u64,
+    /// Different keys that the records may have, those of nested objects too, where types are found by them.
+    pub keys_max: usize,
 }
 
 impl Scan {
@@ -44,13 +46,18 @@ pub(super) const BLOCK_BYTES: usize = 256 << 10;
 /// Counts the records of `source`.
 /// Errors: `Limit` for a record longer than `limits::RECORD_BYTES_MAX`, and those of reading.
 pub fn scan(source: &(impl ReadAt + ?Sized)) -> Result<Scan> {
-    scan_within(source, RECORD_BYTES_MAX)
+    scan_within(source, RECORD_BYTES_MAX, usize::MAX)
 }
 
-/// The same with a tighter bound on the length of a record, where memory is short.
-pub fn scan_within(source: &(impl ReadAt + ?Sized), record_bytes_max: usize) -> Result<Scan> {
+/// The same with tighter bounds on the length of a record and the number of keys, where memory is short.
+pub fn scan_within(
+    source: &(impl ReadAt + ?Sized),
+    record_bytes_max: usize,
+    keys_max: usize,
+) -> Result<Scan> {
     let max = record_bytes_max.min(RECORD_BYTES_MAX);
-    scanned(source, max).map_err(|error| source.placed(error))
+    let found = scanned(source, max).map_err(|error| source.placed(error))?;
+    Ok(Scan { keys_max, ..found })
 }
 
 fn scanned(source: &(impl ReadAt + ?Sized), max: usize) -> Result<Scan> {
@@ -76,7 +83,7 @@ fn scanned(source: &(impl ReadAt + ?Sized), max: usize) -> Result<Scan> {
     }
     line.finish(offset, &mut marks)?;
     let longest = if line.longest > LONG_RECORD_BYTES_MIN { line.longest } else { 0 };
-    Ok(Scan { marks, end: Mark { row: line.row, byte: offset }, longest })
+    Ok(Scan { marks, end: Mark { row: line.row, byte: offset }, longest, keys_max: usize::MAX })
 }
 
 /// The line that is being read.

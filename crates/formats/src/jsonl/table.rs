@@ -92,7 +92,7 @@ impl JsonTable {
     pub fn observe_chunk_after(&self, rows: u64, chunk: usize) -> Result<JsonProfile> {
         let after = |mark: Mark| Mark { row: mark.row + rows, ..mark };
         let (from, to) = (self.mark(chunk as u64), self.mark(chunk as u64 + 1));
-        observe_span(&self.text, after(from), after(to))
+        observe_span(&self.text, (after(from), after(to)), self.scan.keys_max)
     }
 
     /// Those of these columns whose key stands in no record. The text of a key in any other place counts as
@@ -130,11 +130,11 @@ impl JsonTable {
 pub fn observe(text: &TextFile, scan: &Scan, chunks: Range<usize>) -> Result<JsonProfile> {
     let from = scan.marks.get(chunks.start).copied().unwrap_or(scan.end);
     let to = scan.marks.get(chunks.end).copied().unwrap_or(scan.end);
-    observe_span(text, from, to)
+    observe_span(text, (from, to), scan.keys_max)
 }
 
-fn observe_span(text: &TextFile, from: Mark, to: Mark) -> Result<JsonProfile> {
-    let mut profile = JsonProfile::new();
+fn observe_span(text: &TextFile, (from, to): (Mark, Mark), keys_max: usize) -> Result<JsonProfile> {
+    let mut profile = JsonProfile::within(keys_max);
     let mut records = Records::new(text, from, to);
     let placed = |error| text.placed(error);
     while let Some(record) = records.next_record().map_err(placed)? {

@@ -58,6 +58,7 @@ fn options(format: Option<Format>) -> OpenOptions {
         presence: false,
         bad: BadRecords::Fail,
         record_bytes_max: usize::MAX,
+        keys_max: usize::MAX,
         row_bytes_max: usize::MAX,
         workers: 1,
         spool_dir: std::env::temp_dir(),

@@ -133,8 +133,8 @@ pub fn beside(source: &Path, options: &OpenOptions, memory: u64, progress: &Prog
     Ok(Told { hashed: Some(Hashed { file: Arc::new(file), digest: object }), ..told })
 }
 
-/// What the certificate beside a partitioned directory tells of the text in it, besides its keys. Where it is
-/// about other files than are taken, that is told of JSON Lines alone, as of one file.
+/// What the certificate beside a partitioned directory tells of the text in it, besides its keys. Where it
+/// is about other files than are taken, that is told of JSON Lines alone, as of one file.
 fn beside_directory(job: &Job, progress: &Progress) -> Result<Told> {
     let keys = &job.many.path_columns;
     let Some(dir) = partitions::directory_of_keys(&job.sources, keys.len()) else {
@@ -213,8 +213,8 @@ fn own(
     Ok(certificate)
 }
 
-/// What the type map of a certificate tells of delimited text, which does not hold these keys, unless options
-/// say something else: of several files also of single columns.
+/// What the type map of a certificate tells of delimited text, which does not hold these keys, unless
+/// options say something else: of several files also of single columns.
 fn of_fields(at: &Path, certificate: &Certificate, options: &OpenOptions, keys: &[PathColumn]) -> Told {
     let (name, columns) = (name_of(at), columns_besides(certificate, keys));
     let delimiter = written_as(certificate).map_or(b',', |(_, delimiter)| delimiter);

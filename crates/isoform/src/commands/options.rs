@@ -56,6 +56,7 @@ pub fn reading(args: &Reading, spool_dir: &Path, memory: u64) -> Result<OpenOpti
         presence: args.presence,
         bad: BadRecords::Fail,
         record_bytes_max: memory::record_bytes_max(memory),
+        keys_max: memory::keys_max(memory),
         row_bytes_max: memory::row_bytes_max(memory),
         workers: 1,
         spool_dir: spool_dir.to_owned(),

@@ -44,6 +44,9 @@ pub const KEPT_BYTES: u64 = 48 << 20;
 /// With 100,000 columns 7 to 9 kB of each were seen.
 const COLUMN_BYTES: u64 = 8 << 10;
 
+/// What is known of one key of JSON Lines while its type is found, by all threads together: 4.5 kB were seen.
+const KEY_BYTES: u64 = 4_608;
+
 /// Bytes of encoded parts that may be held at least: fewer are not worth a temporary.
 const PIECES_BYTES_MIN: u64 = PIECES_SPILL_BYTES_MIN as u64;
 
@@ -84,6 +87,12 @@ pub fn worker_beside(media: &MediaType, format: Format) -> u64 {
 pub fn record_bytes_max(memory: u64) -> usize {
     let held = memory.saturating_sub(BASE_BYTES).max(HELD_FREE_BYTES);
     usize::try_from((held / RECORD_COPIES).min(memory / 8)).unwrap_or(usize::MAX)
+}
+
+/// Different keys that the records of JSON Lines may have where types are found by them.
+pub fn keys_max(memory: u64) -> usize {
+    let held = memory.saturating_sub(BASE_BYTES).max(HELD_FREE_BYTES);
+    usize::try_from(held / KEY_BYTES).unwrap_or(usize::MAX)
 }
 
 /// Bytes of a row of a format that holds types that one worker can hold.
@@ -322,6 +331,12 @@ mod tests {
         assert_eq!([512, 1024].map(mib), [64 << 10, 128 << 10]);
         assert_eq!([128, 256].map(mib), [64 * 1024 / 7, 192 * 1024 / 7]);
         assert!(record_bytes_max(0) == 0 && mib(96) < mib(128));
+    }
+
+    #[test]
+    fn keys_are_bounded_where_a_table_may_have_fewer_columns_than_any() {
+        assert_eq!([64, 128].map(|mib| keys_max(mib << 20)), [3_640, 14_563]);
+        assert!(keys_max(512 << 20) > formats::limits::COLUMNS_MAX);
     }
 
     #[test]

@@ -167,6 +167,7 @@ pub(super) fn job(dir: &Path, source: PathBuf, format: Format) -> Job {
         presence: false,
         bad: BadRecords::Fail,
         record_bytes_max: usize::MAX,
+        keys_max: usize::MAX,
         row_bytes_max: usize::MAX,
         workers: 1,
         spool_dir: dir.to_owned(),

@@ -190,7 +190,10 @@ fn records_may_cross_blocks_and_be_long() {
     assert_eq!(scanned(text.as_bytes()).end.row, 3);
     assert_eq!(scanned(text.as_bytes()).longest, long.len() as u64 - 1);
     assert_eq!(scanned(b"{}\n{}\n").longest, 0);
-    assert!(matches!(crate::jsonl::scan_within(text.as_bytes(), 1 << 20), Err(Error::Limit { .. })));
+    assert!(matches!(
+        crate::jsonl::scan_within(text.as_bytes(), 1 << 20, usize::MAX),
+        Err(Error::Limit { .. })
+    ));
     let batches = decoded(text.as_bytes(), &profile.schema, &profile.typings).unwrap();
     assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [1, 1, 1]);
     let bomb = vec![b' '; RECORD_BYTES_MAX + 1];

@@ -159,8 +159,8 @@ fn check_sources(
 fn elsewhere(certificate: &Path, source: &Path) -> Failure {
     let (shown, source) = (certificate.display(), source.display());
     Failure::Mismatch(format!(
-        "{shown}: rowsOfExceptions tells of other rows than those in which the exceptions of {source} stand; convert \
-         it again"
+        "{shown}: rowsOfExceptions tells of other rows than those in which the exceptions of {source} stand; \
+         convert it again"
     ))
 }
 

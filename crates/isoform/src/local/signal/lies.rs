@@ -111,6 +111,7 @@ fn job(dir: &Path, (to, encoding, bound): (SignalFormat, Option<&str>, Option<f6
             presence: false,
             bad: formats::csv::BadRecords::Fail,
             record_bytes_max: usize::MAX,
+            keys_max: usize::MAX,
             row_bytes_max: usize::MAX,
             workers: 1,
             spool_dir: dir.to_owned(),
