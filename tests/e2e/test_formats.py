@@ -538,9 +538,8 @@ def test_no_part_of_an_interval_is_cut_off(isoform, tmp_path, interval, kind):
 def test_what_is_said_besides_types_is_named(isoform, tmp_path):
     source = tmp_path / "in.parquet"
     duckdb.sql(f"""copy (select 'a8098c1a-f86e-11da-bd1a-00112444be1e'::uuid as u, '{{}}'::json as j) to '{source}'""")
-    notes = isoform("convert", source, tmp_path / "out.parquet", "--json").expect(0).json()["notes"]
-    assert any('"u"' in note and "UUID" in note for note in notes)
-    assert any('"j"' in note and "JSON" in note for note in notes)
+    notes = isoform("convert", source, tmp_path / "of_parquet.avro", "--json").expect(0).json()["notes"]
+    assert any('"j"' in note and "JSON" in note for note in notes) and not any("UUID" in note for note in notes)
     schema = {"type": "record", "name": "r", "fields": [
         {"name": "e", "type": {"type": "enum", "name": "kinds", "symbols": ["a", "b"]}},
         {"name": "u", "type": {"type": "string", "logicalType": "uuid"}},

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array};
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 
+use crate::annotation::{self, Annotation};
 use crate::error::{Error, Place, Result};
 pub use carried::{CarriedEncoder, CarriedSource};
 use recast::recast;
@@ -61,9 +62,12 @@ impl Carrier {
             let changed = data_type != *field.data_type() || name != *field.name();
             mapped.push(changed);
             // What a format of identifiers says of its fields is its own; foreign notes would be misread.
-            let notes =
-                if names == Names::Identifier { Default::default() } else { field.metadata().clone() };
-            let field = Field::new(name, data_type, field.is_nullable()).with_metadata(notes);
+            let held = Field::new(name, data_type, field.is_nullable());
+            let field = match names {
+                Names::Identifier if annotation::is_uuid(field) => Annotation::Uuid.tell(held),
+                Names::Identifier => held,
+                _ => held.with_metadata(field.metadata().clone()),
+            };
             fields.push(Arc::new(field));
         }
         let physical = Arc::new(Schema::new_with_metadata(fields, logical.metadata().clone()));

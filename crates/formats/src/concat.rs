@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -275,7 +275,7 @@ impl Concat {
         Found { typings: *typings, why: *why, is_open: *open } = found;
         *whole = all;
         let columns = names.iter().zip(typings.iter());
-        let columns = columns.map(|(name, typing)| Field::new(name, typing.data_type.clone(), true));
+        let columns = columns.map(|(name, typing)| typing.field(name));
         self.schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
         for member in &mut self.members {
             let width = member.opened.table().schema().fields().len();

@@ -3,6 +3,7 @@
 //! This crate knows the layout of bytes that others defined and the shape of the content in them. It knows
 //! no node, no price, no terminal and no clock, and it never prints.
 
+mod annotation;
 pub mod avro;
 mod binary;
 pub mod bytes;

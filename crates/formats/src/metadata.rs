@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 
+pub use crate::annotation::said_of;
+use crate::annotation::{self, Annotation};
 use crate::carry::{Carrier, RECORD_KEY};
 use crate::error::{Error, Result};
 use crate::registry::Format;
@@ -132,10 +134,15 @@ fn lost_of(schema: &Schema, format: Format) -> Vec<String> {
         let (keys, have) = (listed(&keys), if keys.len() == 1 { "entry" } else { "entries" });
         notes.push(format!("{name} {why}: the source's {have} {keys} not kept"));
     }
-    let mut columns = Vec::new();
+    let (mut columns, mut untold) = (Vec::new(), BTreeMap::new());
     for field in schema.fields() {
-        annotated(field, field.name(), &mut columns);
+        annotated((field, field.name()), format, &mut columns, &mut untold);
     }
+    notes.extend(untold.into_iter().map(|((one, many), columns): (_, Vec<String>)| {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let what = if columns.len() == 1 { one } else { many };
+        format!("{name} does not say what these values are: {} {what}", listed(&columns))
+    }));
     if !columns.is_empty() && (text || format == Format::Avro) {
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let word = if columns.len() == 1 { "column" } else { "columns" };
@@ -156,17 +163,30 @@ pub(crate) fn disagreed<'a>(keys: impl Iterator<Item = &'a str>) -> Option<Strin
         .then(|| format!("the sources do not agree on metadata: the {word} {} not kept", listed(&keys)))
 }
 
-/// The columns, nested ones too, that have metadata of their own.
-fn annotated(field: &Field, path: &str, found: &mut Vec<String>) {
-    if !field.metadata().is_empty() {
+/// The columns, nested ones too, that have metadata of their own; and those whose annotations a format does
+/// not have, by what they say.
+fn annotated(
+    (field, path): (&Field, &str),
+    format: Format,
+    found: &mut Vec<String>,
+    untold: &mut BTreeMap<(&'static str, &'static str), Vec<String>>,
+) {
+    if annotation::has_other_entries(field) {
         found.push(path.to_owned());
     }
-    let mut inside = |field: &Field| annotated(field, &format!("{path}.{}", field.name()), found);
-    match field.data_type() {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => inside(item),
-        DataType::Map(entries, _) => inside(entries),
-        DataType::Struct(fields) => fields.iter().for_each(|field| inside(field)),
-        _ => {}
+    if let Some(said) = Annotation::of(field).filter(|said| !has_word(format, *said)) {
+        untold.entry(said.words()).or_default().push(path.to_owned());
+    }
+    for inner in annotation::inside(field.data_type()) {
+        annotated((inner, &format!("{path}.{}", inner.name())), format, found, untold);
+    }
+}
+
+/// Whether a format has a word for an annotation, or spells such values so.
+fn has_word(format: Format, said: Annotation) -> bool {
+    match format {
+        Format::Parquet | Format::ArrowFile | Format::ArrowStream => true,
+        Format::Avro | Format::Csv | Format::Tsv | Format::JsonLines => said == Annotation::Uuid,
     }
 }
 
@@ -188,6 +208,8 @@ pub(crate) fn with_entries(schema: &SchemaRef, entries: Vec<(String, String)>) -
 
 #[cfg(test)]
 mod tests {
+    use arrow_schema::DataType;
+
     use super::*;
     use crate::registry::FORMATS;
 
@@ -250,6 +272,22 @@ mod tests {
             assert_eq!(columns, format.is_text() || format == Format::Avro, "{format:?}: {notes}");
             assert!(!notes.contains("isoform.") && !notes.contains("ARROW"), "{notes}");
             assert!(kept.iter().all(|(key, _)| !is_ours(key)), "records of the source are not the target's");
+        }
+    }
+
+    #[test]
+    fn annotations_without_a_word_are_named() {
+        let uuid = Annotation::Uuid.tell(Field::new("u", DataType::FixedSizeBinary(16), true));
+        let inside = DataType::Struct(vec![uuid.clone()].into());
+        let json = Annotation::Json.tell(Field::new("j", DataType::Utf8, true));
+        let schema = Schema::new(vec![uuid, json, Field::new("s", inside, true)]);
+        for format in FORMATS {
+            let notes = lost_of(&schema, format);
+            let wanted = match format {
+                Format::Parquet | Format::ArrowFile | Format::ArrowStream => Vec::new(),
+                other => vec![format!("{} does not say what these values are: \"j\" is JSON", other.name())],
+            };
+            assert_eq!(notes, wanted, "{format:?}");
         }
     }
 

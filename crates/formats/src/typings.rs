@@ -1,13 +1,14 @@
 //! Provides the typings of a whole table, of any kind of text, and their record in certificates and in the
 //! metadata of targets that hold types.
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 use coherence::certificate::ColumnStyle;
 use coherence::statement::Style;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
+use crate::annotation::{bare, spelled};
 use crate::error::{Error, Result};
 use crate::jsonl;
 use crate::text::ColumnTyping;
@@ -58,10 +59,7 @@ impl Typings {
             Typings::Fields(typings) | Typings::Both(typings, _) if fits(typings, schema) => {
                 Ok(typings.clone())
             }
-            _ => {
-                let types = schema.fields().iter().map(|field| field.data_type());
-                types.map(ColumnTyping::default_for).collect()
-            }
+            _ => schema.fields().iter().map(|field| ColumnTyping::default_of(field)).collect(),
         }
     }
 
@@ -98,7 +96,10 @@ impl Typings {
                 }
                 Typings::Json(typings) => {
                     style.insert(JSON.into(), json_typing(&typings[index])?);
-                    style.insert(FIELD.into(), ColumnTyping::default_for(field.data_type())?.to_json()?);
+                    // UUIDs are those that stand as such in JSON, which they did not always.
+                    let plain = Field::new(field.name(), bare(field.data_type()), true);
+                    let told = typings[index].told(&Arc::new(plain));
+                    style.insert(FIELD.into(), ColumnTyping::default_of(&told)?.to_json()?);
                     reversible = typings[index].is_reversible();
                 }
                 Typings::Both(fields, json) => {
@@ -224,8 +225,7 @@ fn fields_of(names: &[String], styles: &[Style]) -> Result<(SchemaRef, Vec<Colum
         Ok(ColumnTyping { source_name, ..typing })
     };
     let fields = styles.iter().map(field).collect::<Result<Vec<_>>>()?;
-    let types = fields.iter().map(|typing| typing.data_type.clone());
-    let columns = names.iter().zip(types).map(|(name, ty): (_, DataType)| Field::new(name, ty, true));
+    let columns = names.iter().zip(&fields).map(|(name, typing)| typing.field(name));
     Ok((Arc::new(Schema::new(columns.collect::<Vec<_>>())), fields))
 }
 
@@ -254,7 +254,7 @@ fn json_typing(typing: &jsonl::Typing) -> Result<Value> {
 fn fits(typings: &[ColumnTyping], schema: &Schema) -> bool {
     let types = schema.fields().iter().map(|field| field.data_type());
     typings.len() == schema.fields().len()
-        && typings.iter().zip(types).all(|(typing, ty)| typing.data_type == *ty)
+        && typings.iter().zip(types).all(|(typing, ty)| spelled(&typing.data_type) == spelled(ty))
 }
 
 fn is_as_wide(typings: &[jsonl::Typing], schema: &Schema) -> bool {
@@ -264,12 +264,15 @@ fn is_as_wide(typings: &[jsonl::Typing], schema: &Schema) -> bool {
 fn same_types(left: &Schema, right: &Schema) -> bool {
     let pairs = left.fields().iter().zip(right.fields());
     left.fields().len() == right.fields().len()
-        && pairs.into_iter().all(|(a, b)| a.data_type() == b.data_type())
+        && pairs.into_iter().all(|(a, b)| spelled(a.data_type()) == spelled(b.data_type()))
 }
 
 #[cfg(test)]
 mod tests {
+    use arrow_schema::DataType;
+
     use super::*;
+    use crate::annotation::Annotation;
     use crate::jsonl::Absence;
     use crate::text::{DatePattern, Form};
 
@@ -292,6 +295,29 @@ mod tests {
         assert_eq!(Typings::of_metadata(&kept), both);
         assert_eq!(both.fields(&schema).unwrap(), std::slice::from_ref(&field));
         assert_eq!(both.json(&schema), [json]);
+    }
+
+    #[test]
+    fn bytes_stand_in_fields_as_they_are_told_to_stand_in_json() {
+        let uuid = Annotation::Uuid.tell(Field::new("u", DataType::FixedSizeBinary(16), true));
+        let schema = Schema::new(vec![uuid]);
+        for (style, form) in [(jsonl::Style::Uuid, "uuid"), (jsonl::Style::Plain, "binary")] {
+            let typing = jsonl::Typing { style, ..jsonl::Typing::of(&DataType::FixedSizeBinary(16)) };
+            let styles = Typings::Json(vec![typing]).styles(&schema).unwrap();
+            assert_eq!(styles[0].style.members()[FIELD]["style"]["form"], form);
+        }
+    }
+
+    #[test]
+    fn styles_fit_whatever_is_said_of_the_values() {
+        let uuid = Annotation::Uuid.tell(Field::new("item", DataType::FixedSizeBinary(16), true));
+        let schema = Schema::new(vec![Field::new("l", DataType::List(Arc::new(uuid)), true)]);
+        let mut json = jsonl::Typing::of_schema(&schema);
+        json[0].absence = Absence::Missing;
+        let typings = Typings::Json(json);
+        let record = typings.record(&schema).unwrap().unwrap();
+        let kept = schema.clone().with_metadata([(STYLES_KEY.to_owned(), record)].into());
+        assert_eq!(Typings::of_metadata(&kept).json(&schema), typings.json(&schema));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{Field, Schema};
+use arrow_schema::Schema;
 
+use crate::annotation::unsaid;
 use crate::jsonl::{Resolved, Typing};
 use crate::open::{Opened, Table};
 use crate::table::TableSource;
@@ -11,7 +12,9 @@ use crate::table::TableSource;
 impl Opened {
     /// Reads the columns of JSON that the other table has too under its types, where JSON can hold them. A
     /// value that does not fit is then found as [`crate::Error::Retype`]. Other formats stay as they are.
-    pub fn read_under(&mut self, other: &Schema) {
+    /// What the other table says to be UUIDs stands as such, or else as any bytes.
+    pub fn read_under(&mut self, other: &Schema, as_uuids: bool) {
+        let other = &if as_uuids { other.clone() } else { unsaid(other) };
         match &mut self.table {
             Table::Json { table, .. } => {
                 let resolved = under(TableSource::schema(table), table.typings(), other);
@@ -29,8 +32,9 @@ fn under(schema: &Schema, typings: &[Typing], other: &Schema) -> Resolved {
         let same = other.fields().iter().find(|twin| twin.name() == field.name());
         match same {
             Some(twin) if twin.data_type() != field.data_type() => {
-                let typing = by_value(Typing::of(twin.data_type()));
-                (Arc::new(Field::new(field.name(), twin.data_type().clone(), true)), typing)
+                let twin = twin.as_ref().clone().with_nullable(true);
+                let typing = by_value(Typing::of_field(&twin));
+                (Arc::new(twin), typing)
             }
             _ => (field.clone(), typing.clone()),
         }

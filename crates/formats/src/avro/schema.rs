@@ -7,6 +7,7 @@ use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 use serde_json::{Map, Value};
 
 use super::NAME;
+use crate::annotation::Annotation;
 use crate::carry::{nested_json, union};
 use crate::error::{Error, Place, Result};
 use crate::limits::{COLUMNS_MAX, DEPTH_MAX};
@@ -18,6 +19,8 @@ pub(super) struct Shape {
     /// The branches, where the type is a union of one type and perhaps null.
     pub union: Option<Branches>,
     pub data_type: DataType,
+    /// Whether the values are UUIDs in 16 bytes.
+    is_uuid: bool,
     /// Number of types in it, itself included.
     nodes: usize,
     /// Levels of types in it.
@@ -55,13 +58,19 @@ pub(super) enum Kind {
 
 impl Shape {
     fn leaf(kind: Kind, data_type: DataType) -> Self {
-        Shape { kind, union: None, data_type, nodes: 1, depth: 1 }
+        Shape { kind, union: None, data_type, is_uuid: false, nodes: 1, depth: 1 }
     }
 
     fn around(kind: Kind, data_type: DataType, inside: &[&Shape]) -> Self {
         let nodes = inside.iter().fold(1usize, |sum, shape| sum.saturating_add(shape.nodes));
         let depth = 1 + inside.iter().map(|shape| shape.depth).max().unwrap_or(0);
-        Shape { kind, union: None, data_type, nodes, depth }
+        Shape { kind, union: None, data_type, is_uuid: false, nodes, depth }
+    }
+
+    /// A field of this type.
+    fn field(&self, name: &str) -> Field {
+        let field = Field::new(name, self.data_type.clone(), self.is_nullable());
+        if self.is_uuid { Annotation::Uuid.tell(field) } else { field }
     }
 
     pub(super) fn is_nullable(&self) -> bool {
@@ -103,8 +112,7 @@ pub(super) fn parse(text: &str) -> Result<(Shape, Schema)> {
     let mut parser = Parser { named: HashMap::new(), nodes: 0, path: Vec::new() };
     let mut shape = parser.shape(&json, "", 0).map_err(|error| parser.placed(error))?;
     if !matches!(shape.kind, Kind::Record(_)) || shape.union.is_some() {
-        let field = Field::new("value", shape.data_type.clone(), shape.is_nullable());
-        let data_type = DataType::Struct(vec![field].into());
+        let data_type = DataType::Struct(vec![shape.field("value")].into());
         shape = Shape::around(Kind::Record(vec![shape.clone()]), data_type, &[&shape]);
     }
     match &shape.data_type {
@@ -233,17 +241,13 @@ impl Parser {
             "record" | "error" | "enum" | "fixed" => self.named(name, object, namespace, depth),
             "array" => {
                 let item = self.inside(object, "items", namespace, depth)?;
-                let field = Field::new("item", item.data_type.clone(), item.is_nullable());
-                let data_type = DataType::List(Arc::new(field));
+                let data_type = DataType::List(Arc::new(item.field("item")));
                 self.count(1)?;
                 Ok(Shape::around(Kind::Array(Box::new(item.clone())), data_type, &[&item]))
             }
             "map" => {
                 let value = self.inside(object, "values", namespace, depth)?;
-                let pair = vec![
-                    Field::new("key", DataType::Utf8, false),
-                    Field::new("value", value.data_type.clone(), value.is_nullable()),
-                ];
+                let pair = vec![Field::new("key", DataType::Utf8, false), value.field("value")];
                 let entries = Field::new("entries", DataType::Struct(pair.into()), false);
                 let data_type = DataType::Map(Arc::new(entries), false);
                 self.count(1)?;
@@ -307,7 +311,7 @@ impl Parser {
                 field.get("type").ok_or_else(|| malformed("the schema has a field without a type"))?;
             let shape = self.shape(inner, namespace, depth + 1)?;
             self.path.pop();
-            fields.push(Field::new(name, shape.data_type.clone(), shape.is_nullable()));
+            fields.push(shape.field(name));
             shapes.push(shape);
         }
         let data_type = DataType::Struct(fields.into());
@@ -409,6 +413,9 @@ fn fixed(object: &Map<String, Value>) -> Result<Shape> {
             Some(data_type) => Shape::leaf(Kind::Decimal(Some(width)), data_type),
             None => Shape::leaf(Kind::Fixed(width), DataType::FixedSizeBinary(size)),
         },
+        Some("uuid") if size == 16 => {
+            Shape { is_uuid: true, ..Shape::leaf(Kind::Fixed(width), DataType::FixedSizeBinary(size)) }
+        }
         _ => Shape::leaf(Kind::Fixed(width), DataType::FixedSizeBinary(size)),
     })
 }

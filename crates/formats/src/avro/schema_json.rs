@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, FieldRef, Fields, Schema, TimeUnit};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::annotation;
 use crate::carry::nested_json;
 use crate::error::{Error, Result};
 
@@ -48,7 +49,8 @@ fn type_json(field: &FieldRef, names: &mut usize) -> Result<Value> {
         DataType::Utf8 | DataType::LargeUtf8 => json!("string"),
         DataType::Binary | DataType::LargeBinary => json!("bytes"),
         DataType::FixedSizeBinary(size) => {
-            json!({"type": "fixed", "name": next_name("fixed", names), "size": size})
+            let fixed = json!({"type": "fixed", "name": next_name("fixed", names), "size": size});
+            if annotation::is_uuid(field) { with_member(fixed, "logicalType", "uuid") } else { fixed }
         }
         DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
             json!({"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale})
@@ -79,6 +81,12 @@ fn type_json(field: &FieldRef, names: &mut usize) -> Result<Value> {
     Ok(if field.is_nullable() { json!(["null", json]) } else { json })
 }
 
+/// The same object with a member more.
+fn with_member(mut object: Value, name: &str, value: &str) -> Value {
+    object[name] = json!(value);
+    object
+}
+
 /// Members of a schema that are its types and names, which a table has too.
 const TYPE_MEMBERS: [&str; 9] =
     ["type", "name", "fields", "items", "values", "size", "logicalType", "precision", "scale"];
@@ -102,9 +110,11 @@ fn gather(json: &Value, found: &mut BTreeSet<String>) {
                 match name.as_str() {
                     "type" | "fields" | "items" | "values" => gather(value, found),
                     "default" if value.is_null() => {}
-                    // An enum is text, and an identifier the text or bytes that it is.
+                    // An enum is text, and an identifier that is held as text is text too.
                     "symbols" => drop(found.insert("symbols".to_owned())),
-                    "logicalType" if value == "uuid" => drop(found.insert("logicalType uuid".to_owned())),
+                    "logicalType" if value == "uuid" && !is_fixed_uuid(members) => {
+                        found.insert("logicalType uuid".to_owned());
+                    }
                     known if TYPE_MEMBERS.contains(&known) => {}
                     other => drop(found.insert(other.to_owned())),
                 }
@@ -112,4 +122,9 @@ fn gather(json: &Value, found: &mut BTreeSet<String>) {
         }
         _ => {}
     }
+}
+
+/// Whether a type is a UUID in 16 bytes.
+fn is_fixed_uuid(members: &Map<String, Value>) -> bool {
+    members.get("type").is_some_and(|ty| ty == "fixed") && members.get("size").is_some_and(|size| size == 16)
 }

@@ -70,6 +70,24 @@ Avro takes only names of letters, digits and `_` that do not begin with a digit,
 column with another name is written as `c<index>_<name without the rest>`; its own name is in `isoform.types`
 and comes back on reading.
 
+## UUIDs and JSON
+
+That 16 bytes are a UUID, or that a text is JSON, is said beside the type. It is no part of the content, and
+kept where a format has a word for it; a note names the columns where it has none.
+
+| format | a UUID | JSON |
+|---|---|---|
+| parquet | the logical type `UUID` | the logical type `JSON` |
+| arrow, arrow-stream | the extension `arrow.uuid` | the extension `arrow.json` |
+| avro | the logical type `uuid` of 16 fixed bytes | not said |
+| csv, tsv, jsonl | digits with hyphens | not said |
+
+In text a UUID is `82358803-ec46-4c5e-b67c-2234a2d38e66`. Beside its certificate it is a UUID again, and
+`--type u=uuid` reads those of other delimited text, in lower case. The logical type `uuid` of a string in
+Avro is text, and not kept. Of several sources, a column says what all of them say that have it.
+
+Other extension types of Arrow are entries of their columns: Parquet and Arrow keep them as they are.
+
 ## Delimiter and header of CSV
 
 Both are found by the first 256 KiB, or by more where these hold fewer than ten records: up to 16 MiB, or up

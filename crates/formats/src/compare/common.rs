@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::{CastOptions, cast, cast_with_options};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Field, TimeUnit};
 use coherence::distance::cells_equal;
 
 use crate::cells::{cells, logical_type};
@@ -84,12 +84,13 @@ fn decimals(a: &DataType, b: &DataType) -> DataType {
 }
 
 /// An array under the common type. `first` is the row of its first value, for errors.
-pub(super) fn cast_to(array: &ArrayRef, to: &DataType, name: &str, first: u64) -> Result<ArrayRef> {
+pub(super) fn cast_to(array: &ArrayRef, to: &DataType, of: &Field, first: u64) -> Result<ArrayRef> {
+    let name = of.name();
     if logical_type(array.data_type())? == logical_type(to)? {
         return Ok(array.clone());
     }
     if *to == DataType::Utf8 {
-        return Ok(Arc::new(texts(array.as_ref())?));
+        return Ok(Arc::new(texts(of, array.as_ref())?));
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let found = cast_with_options(array, to, &strict);
@@ -108,7 +109,9 @@ pub(super) fn cast_to(array: &ArrayRef, to: &DataType, name: &str, first: u64) -
 
 fn lossy(array: &ArrayRef, to: &DataType, name: &str, first: u64, lost: impl Fn(usize) -> bool) -> Error {
     let row = (0..array.len()).find(|row| array.is_valid(*row) && lost(*row)).unwrap_or(0);
-    let value = text(array.as_ref(), row).ok().flatten().unwrap_or_default();
+    let typing = ColumnTyping::default_for(array.data_type());
+    let value = typing.and_then(|typing| text_of(&typing, array.slice(row, 1).as_ref()));
+    let value = value.ok().flatten().unwrap_or_default();
     let types = (logical_type(array.data_type()), logical_type(to));
     let (from, to) = match types {
         (Ok(from), Ok(to)) => (from.to_string(), to.to_string()),
@@ -119,9 +122,9 @@ fn lossy(array: &ArrayRef, to: &DataType, name: &str, first: u64, lost: impl Fn(
     Error::unsupported(Place::at_row(first + row as u64 + 1).column(name), what, hint)
 }
 
-/// The text of every value, in the style that the type has by default.
-fn texts(array: &dyn Array) -> Result<arrow_array::StringArray> {
-    let typing = ColumnTyping::default_for(array.data_type())?;
+/// The text of every value of a column, in the style that it has by default.
+fn texts(of: &Field, array: &dyn Array) -> Result<arrow_array::StringArray> {
+    let typing = ColumnTyping::default_of(of)?;
     let formatter = ColumnFormatter::new(&typing, array)?;
     let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 8);
     let mut bytes = Vec::new();
@@ -133,11 +136,15 @@ fn texts(array: &dyn Array) -> Result<arrow_array::StringArray> {
     Ok(builder.finish())
 }
 
-/// The text of one value; `None` is null.
-pub(super) fn text(array: &dyn Array, row: usize) -> Result<Option<String>> {
-    let one = array.slice(row, 1);
-    let typing = ColumnTyping::default_for(array.data_type())?;
-    let formatter = ColumnFormatter::new(&typing, one.as_ref())?;
+/// The text of one value of a column; `None` is null.
+pub(super) fn text(batch: &RecordBatch, column: usize, row: usize) -> Result<Option<String>> {
+    let one = batch.column(column).slice(row, 1);
+    text_of(&ColumnTyping::default_of(batch.schema_ref().field(column))?, one.as_ref())
+}
+
+/// The text of the first value of an array.
+fn text_of(typing: &ColumnTyping, one: &dyn Array) -> Result<Option<String>> {
+    let formatter = ColumnFormatter::new(typing, one)?;
     let mut bytes = Vec::new();
     Ok(formatter.write(0, &mut bytes).then(|| String::from_utf8_lossy(&bytes).into_owned()))
 }

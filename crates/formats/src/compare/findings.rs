@@ -118,8 +118,8 @@ impl<'a> Findings<'a> {
         if rows.len() >= self.show && late {
             return Ok(());
         }
-        let cells = at.view.batch.columns().iter().take(self.columns.len());
-        let cells = cells.map(|array| text(array.as_ref(), at.index)).collect::<Result<_>>()?;
+        let cells = 0..self.columns.len().min(at.view.batch.num_columns());
+        let cells = cells.map(|column| text(at.view.batch, column, at.index)).collect::<Result<_>>()?;
         rows.insert(at.row, AloneRow { cells, times });
         if rows.len() > self.show {
             rows.pop_last();
@@ -138,7 +138,7 @@ impl<'a> Findings<'a> {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
                 let key = self.plan.key.iter();
-                let key = key.map(|at| text(left.view.batch.column(*at).as_ref(), left.index));
+                let key = key.map(|at| text(left.view.batch, *at, left.index));
                 entry.insert(DifferingRow {
                     right: right.row,
                     key: key.collect::<Result<_>>()?,
@@ -146,7 +146,7 @@ impl<'a> Findings<'a> {
                 })
             }
         };
-        let shown = |at: At<'_>| text(at.view.batch.column(column).as_ref(), at.index);
+        let shown = |at: At<'_>| text(at.view.batch, column, at.index);
         entry.cells.push((column, shown(left)?, shown(right)?));
         if rows.len() > self.show {
             rows.pop_last();

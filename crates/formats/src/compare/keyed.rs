@@ -191,7 +191,7 @@ impl Join<'_> {
         let (batch, row) = at(here);
         let (first, first_row) = at(before);
         let shown = self.plan.key.iter().map(|index| {
-            let text = text(batch.column(*index).as_ref(), row)?;
+            let text = text(batch, *index, row)?;
             let text = text.map_or("null".to_owned(), |text| format!("{text:?}"));
             Ok(format!("{} = {text}", self.plan.columns[*index].name))
         });

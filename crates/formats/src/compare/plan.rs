@@ -12,6 +12,7 @@ use coherence::tolerance::Tolerance;
 
 use super::common::{cast_to, common_type};
 use super::{CompareOptions, Side, Tolerances, Which};
+use crate::annotation::{Annotation, is_uuid};
 use crate::cells::{logical_schema, logical_type};
 use crate::error::{Error, Place, Result};
 use crate::table::Batches;
@@ -27,6 +28,8 @@ pub(super) struct ColumnPair {
     pub(super) types: [DataType; 2],
     /// Whether the tables have other types.
     pub(super) cast: bool,
+    /// Whether one of the tables says that these are UUIDs: then all are shown so.
+    uuids: bool,
     pub(super) tolerance: Option<Tolerance>,
 }
 
@@ -62,12 +65,16 @@ impl Plan {
                 true => [(); 2].map(|()| common_type(types[0], types[1])),
                 false => types.map(DataType::clone),
             };
-            columns.push(ColumnPair { name: name.clone(), at: [a, b], types, cast, tolerance });
+            let uuids = is_uuid(schemas[0].field(a)) || is_uuid(schemas[1].field(b));
+            columns.push(ColumnPair { name: name.clone(), at: [a, b], types, cast, uuids, tolerance });
         }
         let place = |name: &String| columns.iter().position(|column| column.name == *name);
         let key = options.key.iter().filter_map(place).collect();
         let schemas = [0, 1].map(|side| {
-            let field = |column: &ColumnPair| Field::new(&column.name, column.types[side].clone(), true);
+            let field = |column: &ColumnPair| {
+                let field = Field::new(&column.name, column.types[side].clone(), true);
+                if column.uuids { Annotation::Uuid.tell(field) } else { field }
+            };
             Arc::new(ArrowSchema::new(columns.iter().map(field).collect::<Vec<_>>()))
         });
         Ok(Plan { columns, key, signature, schemas })
@@ -100,7 +107,7 @@ impl Plan {
         let column = |pair: &ColumnPair| -> Result<ArrayRef> {
             let array = batch.column(pair.at[side]);
             match pair.cast {
-                true => cast_to(array, &pair.types[side], &pair.name, first),
+                true => cast_to(array, &pair.types[side], batch.schema_ref().field(pair.at[side]), first),
                 false => Ok(array.clone()),
             }
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 
 use super::{Concat, ConcatOptions, Fill, Kind, Member, named};
+use crate::annotation::{agreed, bare};
 use crate::error::{Error, Place, Result};
 use crate::jsonl::JsonProfile;
 use crate::open::{Found, TypingRules, of_json};
@@ -239,39 +240,25 @@ fn long(a: &DataType, b: &DataType) -> Option<DataType> {
 pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result<Concat> {
     let names = united_names(&mut members, options)?;
     let mut united: Vec<Field> = Vec::with_capacity(names.len());
+    let mut unsaid: Vec<(&String, Vec<String>)> = Vec::new();
     for (column, name) in names.iter().enumerate() {
-        let mut known: Option<Field> = None;
-        for member in &members {
-            let table = member.opened.table();
-            let field = member.columns[column].map(|at| table.schema().field(at).clone());
-            let nullable = field.as_ref().is_none_or(Field::is_nullable);
-            match (&mut known, field) {
-                (None, Some(field)) => known = Some(field.with_nullable(nullable)),
-                (Some(known), Some(field)) if known.data_type() != field.data_type() => {
-                    if let Some(long) = long(known.data_type(), field.data_type()) {
-                        *known =
-                            known.clone().with_data_type(long).with_nullable(known.is_nullable() || nullable);
-                        continue;
-                    }
-                    let (found, want) = (shown_type(field.data_type()), shown_type(known.data_type()));
-                    let what = format!("its type is {found}, and {want} in the sources before");
-                    return Err(differs(member, name, what, "convert the sources to one type first"));
-                }
-                (Some(known), _) => known.set_nullable(known.is_nullable() || nullable),
-                (None, None) => {}
-            }
+        let mut lost = Vec::new();
+        united.push(one_field(&members, column, name, &mut lost)?);
+        if !lost.is_empty() {
+            unsaid.push((name, lost));
         }
-        let missing = members.iter().any(|member| member.columns[column].is_none());
-        let field = known.ok_or_else(|| Error::Bug(format!("no source has column {name:?}")))?;
-        let nullable = field.is_nullable() || missing;
-        united.push(field.with_nullable(nullable));
     }
     // Only what all sources say of themselves is true of the whole.
     let all = || members.iter().map(|member| member.opened.table().schema().metadata());
     let mut metadata = members[0].opened.table().schema().metadata().clone();
     metadata.retain(|key, value| all().all(|other| other.get(key) == Some(value)));
     let dropped = all().flat_map(|of_one| of_one.keys()).filter(|key| !metadata.contains_key(*key));
-    let note = crate::metadata::disagreed(dropped.map(String::as_str));
+    let mut notes: Vec<String> =
+        crate::metadata::disagreed(dropped.map(String::as_str)).into_iter().collect();
+    let unsaid = unsaid.into_iter().map(|(name, lost)| {
+        format!("not all sources say of {name:?} that it is {}: not kept", lost.join(" or "))
+    });
+    notes.extend(unsaid);
     let schema = Arc::new(Schema::new_with_metadata(united, metadata));
     let fills = fills(&members, &names);
     let in_order = |member: &Member| member.columns.iter().copied().eq((0..names.len()).map(Some));
@@ -279,6 +266,34 @@ pub(super) fn typed(mut members: Vec<Member>, options: &ConcatOptions) -> Result
         true => joined(&members, &|member| Typings::of_metadata(member.opened.table().schema())),
         false => Typings::Native,
     });
-    members.iter_mut().for_each(|member| member.opened.notes.extend(note.clone()));
+    members.iter_mut().for_each(|member| member.opened.notes.extend(notes.iter().cloned()));
     Ok(Concat::of(members, schema, kind, fills))
+}
+
+/// A column of the sources that have it, which says of its values what all of them do; `lost` is what only
+/// some say.
+fn one_field(members: &[Member], column: usize, name: &str, lost: &mut Vec<String>) -> Result<Field> {
+    let mut known: Option<Field> = None;
+    let mut nullable = false;
+    for member in members {
+        let own = member.columns[column].map(|at| member.opened.table().schema().field(at));
+        nullable |= own.is_none_or(Field::is_nullable);
+        let Some(own) = own else { continue };
+        let Some(before) = known.take() else {
+            known = Some(own.clone());
+            continue;
+        };
+        if bare(before.data_type()) == bare(own.data_type()) {
+            known = Some(agreed(&before, own, lost));
+            continue;
+        }
+        let Some(long) = long(before.data_type(), own.data_type()) else {
+            let (found, want) = (shown_type(&bare(own.data_type())), shown_type(&bare(before.data_type())));
+            let what = format!("its type is {found}, and {want} in the sources before");
+            return Err(differs(member, name, what, "convert the sources to one type first"));
+        };
+        known = Some(agreed(&before, own, lost).with_data_type(long));
+    }
+    let field = known.ok_or_else(|| Error::Bug(format!("no source has column {name:?}")))?;
+    Ok(field.with_nullable(nullable))
 }

@@ -58,7 +58,7 @@ impl Concat {
                 typing.style.lenient = false;
                 Ok(typing)
             }
-            _ => ColumnTyping::default_for(self.schema.field(column).data_type()),
+            _ => ColumnTyping::default_of(self.schema.field(column)),
         }
     }
 }

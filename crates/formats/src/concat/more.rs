@@ -13,7 +13,7 @@ use crate::error::{Error, Place, Result};
 use crate::jsonl;
 use crate::open::Why;
 use crate::partition::{PathColumn, one_row, values_of};
-use crate::text::{ColumnFormatter, ColumnTyping, type_name};
+use crate::text::{ColumnFormatter, ColumnTyping};
 use crate::typings::Typings;
 
 /// A column that no source holds.
@@ -27,10 +27,9 @@ pub(super) struct Added {
 
 impl Added {
     /// A column that directories tell.
-    pub(super) fn of(name: &str, data_type: &DataType, at: Option<usize>) -> Result<Self> {
-        let (field, typing) =
-            (Field::new(name, data_type.clone(), true), ColumnTyping::default_for(data_type)?);
-        Ok(Added { field, typing, why: "the names of directories tell it", at })
+    pub(super) fn of(name: &str, typing: &ColumnTyping, at: Option<usize>) -> Self {
+        let (field, typing) = (typing.field(name), typing.clone());
+        Added { field, typing, why: "the names of directories tell it", at }
     }
 }
 
@@ -69,8 +68,8 @@ impl Member {
 impl Concat {
     /// Adds the columns that directories tell, or remembers to look whether the sources hold the same.
     pub(super) fn add_path_columns(&mut self, columns: &[PathColumn]) -> Result<()> {
-        for (index, PathColumn { name, data_type, at, spelled }) in columns.iter().enumerate() {
-            let typing = ColumnTyping::default_for(data_type)?;
+        for (index, PathColumn { name, typing, at, spelled }) in columns.iter().enumerate() {
+            let data_type = &typing.data_type;
             let held = self.schema.index_of(name).ok();
             for member in &mut self.members {
                 let value = member.path_values(columns).ok_or_else(|| {
@@ -82,15 +81,15 @@ impl Concat {
                     member.held.push(Held { column, text, is_number: data_type.is_numeric() });
                     continue;
                 }
-                let row = one_row(text.as_deref(), &typing)?.ok_or_else(|| {
-                    let ty = type_name(data_type).unwrap_or_else(|| type_told(data_type));
+                let row = one_row(text.as_deref(), typing)?.ok_or_else(|| {
+                    let ty = typing.type_name().unwrap_or_else(|| type_told(data_type));
                     let what = format!("its directory tells {}, which is no {ty}", told(text.as_deref()));
                     Error::unsupported(place(member, name), what, "give the column another type with --type")
                 })?;
                 member.added.push(row);
             }
             if held.is_none() {
-                let mut added = Added::of(name, data_type, *at)?;
+                let mut added = Added::of(name, typing, *at);
                 let mut rows = self.members.iter().filter_map(|member| member.added.last());
                 if let Some(spelled) = spelled.as_ref().filter(|typing| typing.data_type == *data_type)
                     && rows.all(|row| gives_back(spelled, row))

@@ -87,14 +87,14 @@ impl Concat {
 
 #[cfg(test)]
 mod tests {
-    use arrow_schema::DataType;
-
     use super::*;
+    use crate::text::ColumnTyping;
 
     #[test]
     fn what_is_added_stands_where_it_stood_or_last() {
         let added = |places: &[Option<usize>]| -> Vec<Added> {
-            places.iter().map(|at| Added::of("k", &DataType::Int64, *at).unwrap()).collect()
+            let typing = ColumnTyping::named("int64").unwrap();
+            places.iter().map(|at| Added::of("k", &typing, *at)).collect()
         };
         assert_eq!(order(3, &added(&[None, None])), [0, 1, 2, 3, 4]);
         assert_eq!(order(3, &added(&[Some(4), Some(0)])), [4, 0, 1, 2, 3]);

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 
 use super::{
     BadRecords, CsvFormat, CsvWriter, Dialect, Ragged, RecordReader, Scan, TextBatch, TextPart, header_of,
@@ -35,9 +35,7 @@ impl CsvTable {
         for (typing, name) in typings.iter_mut().zip(&dialect.names) {
             typing.source_name = name.source_name().map(str::to_owned);
         }
-        let names = dialect.names.iter();
-        let fields =
-            names.zip(&typings).map(|(name, typing)| Field::new(&name.name, typing.data_type.clone(), true));
+        let fields = dialect.names.iter().zip(&typings).map(|(name, typing)| typing.field(&name.name));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         CsvTable { text, dialect, scan, typings, schema, before: 0, notes: Vec::new() }
     }

@@ -232,6 +232,7 @@ fn string(data_type: &DataType, style: Style) -> Option<Column> {
             _ => Column::Text(bytes),
         },
         T::Binary | T::LargeBinary | T::BinaryView => Column::Binary { bytes, size: None },
+        T::FixedSizeBinary(16) if style == Style::Uuid => Column::Uuid(bytes),
         T::FixedSizeBinary(size) => Column::Binary { bytes, size: Some(usize::try_from(*size).unwrap_or(0)) },
         T::Interval(IntervalUnit::DayTime) => Column::DayTime(Vec::new()),
         T::Interval(IntervalUnit::MonthDayNano) => Column::MonthDayNano(Vec::new()),

@@ -17,7 +17,7 @@ use super::number_profile::{as_i64, as_u64, is_decimal};
 use super::temporal::{self, Temporal};
 use super::typing::{Absence, FloatStyle};
 use crate::limits;
-use crate::text::{Exceptions, Mark, read_any, same_number};
+use crate::text::{Exceptions, Mark, read_any, read_uuid, same_number};
 
 /// One column: its values, which of them are absent, and how strictly they are read.
 pub(super) struct Slot {
@@ -103,6 +103,8 @@ pub(super) enum Column {
         bytes: Bytes,
         size: Option<usize>,
     },
+    /// Values of 16 bytes as hexadecimal digits with hyphens.
+    Uuid(Bytes),
     /// The text of any value; with `empty`, of `{}` only.
     Json {
         bytes: Bytes,
@@ -194,6 +196,10 @@ impl Column {
             Column::MonthDayNano(values) => values.push(IntervalMonthDayNano::ZERO),
             Column::Binary { bytes, size: Some(size) } => {
                 bytes.values.resize(bytes.values.len() + *size, 0);
+                bytes.close()?;
+            }
+            Column::Uuid(bytes) => {
+                bytes.values.resize(bytes.values.len() + 16, 0);
                 bytes.close()?;
             }
             Column::Text(bytes) | Column::Binary { bytes, .. } | Column::Json { bytes, .. } => {
@@ -349,7 +355,7 @@ impl Column {
             return Err(Fault::Misfit);
         }
         match self {
-            Column::Binary { bytes, .. } => bytes.close(),
+            Column::Binary { bytes, .. } | Column::Uuid(bytes) => bytes.close(),
             _ => Ok(()),
         }
     }
@@ -367,6 +373,7 @@ impl Column {
                 let (months, days, nanoseconds) = temporal::read_month_day_nano(text)?;
                 values.push(IntervalMonthDayNano { months, days, nanoseconds });
             }
+            Column::Uuid(bytes) => bytes.values.extend_from_slice(&read_uuid(text)?),
             Column::Binary { bytes, size } => {
                 let start = bytes.values.len();
                 BASE64_STANDARD.decode_vec(text, &mut bytes.values).ok()?;

@@ -34,7 +34,11 @@ impl Decoder {
     /// JSON, `Misuse` where typings do not belong to the schema.
     pub fn new(schema: &Schema, typings: &[Typing]) -> Result<Self> {
         builder::check_fields(schema.fields(), 0)?;
-        let fields = schema.fields().iter().map(builder::plain_field).collect();
+        let fields = schema.fields().iter().map(builder::plain_field);
+        let fields = match typings.len() == schema.fields().len() {
+            true => fields.zip(typings).map(|(field, typing)| typing.told(&field)).collect(),
+            false => fields.collect(),
+        };
         let columns = builder::columns(&fields, typings)?;
         let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
         Ok(Decoder { schema, columns, rows: 0, absent_bytes: 0, before: 0 })

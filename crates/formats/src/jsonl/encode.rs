@@ -9,6 +9,7 @@
 //! | decimals of every width | number with all digits of its scale |
 //! | text of every layout | string; where the typing says `json`, the text itself, which is JSON |
 //! | binary of every layout | string of base64 (RFC 4648 section 4, padded) |
+//! | UUIDs | string with hyphens, `82358803-ec46-4c5e-b67c-2234a2d38e66` |
 //! | dates, times, timestamps, durations, intervals | string, ISO 8601, as in `temporal.rs` |
 //! | timestamps with a zone | the instant in UTC with `Z`; the name of the zone is in the type map |
 //! | lists of every layout | array |

@@ -56,7 +56,10 @@ fn finish(slot: &mut Slot) -> Result<ArrayRef> {
         Column::MonthDayNano(values) => {
             Ok(primitive::<IntervalMonthDayNanoType>(data_type, take(values), nulls))
         }
-        Column::Text(bytes) | Column::Json { bytes, .. } | Column::Binary { bytes, .. } => {
+        Column::Text(bytes)
+        | Column::Json { bytes, .. }
+        | Column::Binary { bytes, .. }
+        | Column::Uuid(bytes) => {
             let offsets = take_offsets(&mut bytes.offsets);
             variable(data_type, offsets, take(&mut bytes.values), nulls, length)
         }

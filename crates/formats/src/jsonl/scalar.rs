@@ -13,7 +13,7 @@ use super::number::{Width, push_i64, push_u64};
 use super::temporal::{self, Temporal};
 use super::typing::{FloatStyle, Style, Typing};
 use crate::text::number::{DecimalText, Unscaled};
-use crate::text::{Exceptions, Mark, read_any, same_number};
+use crate::text::{Exceptions, Mark, read_any, same_number, write_uuid};
 use crate::{Error, Place, Result};
 
 /// How the values of a scalar type are written, of which the first is that of this row of the table; `None`
@@ -28,6 +28,10 @@ pub(super) fn scalar<'a>(array: &'a dyn Array, typing: &Typing, first: Option<u6
             })
         }
         T::Utf8 | T::LargeUtf8 | T::Utf8View => text(array, typing)?,
+        T::FixedSizeBinary(16) if typing.style == Style::Uuid => {
+            let array = array.as_fixed_size_binary();
+            Box::new(move |row, out| quoted(out, |out| write_uuid(array.value(row), out)))
+        }
         T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => binary(array),
         T::Float16 | T::Float32 | T::Float64 => float(array, typing, first),
         T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Decimal256(..) => decimal(array),

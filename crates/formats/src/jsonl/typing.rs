@@ -1,9 +1,12 @@
 //! Provides the typing of JSON values beside an Arrow type: the style in which numbers are written, what an
 //! absent value looks like, and whether both give back every value's text.
 
-use arrow_schema::{DataType, Field, FieldRef, Schema};
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
 use serde::{Deserialize, Serialize};
 
+use crate::annotation::{self, Annotation, with_inside};
 use crate::text::Exceptions;
 use crate::{Error, Result};
 
@@ -42,6 +45,8 @@ pub enum Style {
     Plain,
     /// Shortest digits that give back the floating point number, laid out like this.
     Float(FloatStyle),
+    /// UUIDs, of 16 bytes each, as such and not as base64.
+    Uuid,
     /// Text that is itself the JSON of the value: kinds were mixed, or numbers had no common form.
     Json,
     /// As `Json`, in a column where each object is empty and no type of field is known.
@@ -133,14 +138,14 @@ impl Typing {
             T::Float16 | T::Float32 | T::Float64 => Style::Float(FloatStyle::default()),
             _ => Style::Plain,
         };
-        let child = |field: &Field| Typing::of(field.data_type());
+        let all = |fields: &Fields| fields.iter().map(|field| Typing::of_field(field)).collect();
         let children = match data_type {
             T::List(f) | T::LargeList(f) | T::ListView(f) | T::LargeListView(f) | T::FixedSizeList(f, _) => {
-                vec![child(f)]
+                vec![Typing::of_field(f)]
             }
-            T::Struct(fields) => fields.iter().map(|f| child(f)).collect(),
+            T::Struct(fields) => all(fields),
             T::Map(entries, _) => match entries.data_type() {
-                T::Struct(fields) => fields.iter().map(|f| child(f)).collect(),
+                T::Struct(fields) => all(fields),
                 _ => Vec::new(),
             },
             T::Dictionary(_, value) => return Typing::of(value),
@@ -150,9 +155,34 @@ impl Typing {
         Typing { style, reversible: true, children, ..Typing::default() }
     }
 
+    /// The same of the values of a field, which may be UUIDs.
+    pub(crate) fn of_field(field: &Field) -> Typing {
+        let typing = Typing::of(field.data_type());
+        if annotation::is_uuid(field) { Typing { style: Style::Uuid, ..typing } } else { typing }
+    }
+
     /// One typing for each column of `schema`, as this crate writes them.
     pub fn of_schema(schema: &Schema) -> Vec<Typing> {
-        schema.fields().iter().map(|field| Typing::of(field.data_type())).collect()
+        schema.fields().iter().map(|field| Typing::of_field(field)).collect()
+    }
+
+    /// The field of values that stand so: where they stand as UUIDs they are such, and so are those within
+    /// them.
+    pub(crate) fn told(&self, field: &FieldRef) -> FieldRef {
+        let mut children = self.children.iter();
+        let mut told = |field: &FieldRef| match children.next() {
+            Some(typing) => typing.told(field),
+            None => field.clone(),
+        };
+        let data_type = match field.data_type() {
+            DataType::Map(entries, sorted) => {
+                let pair = with_inside(entries.data_type(), &mut told);
+                DataType::Map(Arc::new(entries.as_ref().clone().with_data_type(pair)), *sorted)
+            }
+            other => with_inside(other, &mut told),
+        };
+        let field = field.as_ref().clone().with_data_type(data_type);
+        Arc::new(if self.style == Style::Uuid { Annotation::Uuid.tell(field) } else { field })
     }
 
     /// Drops exceptions, since the rows are not known any more, and with them the texts that they gave back.

@@ -63,6 +63,7 @@ impl ParquetSource {
         let starts = starts.map_err(|error| error.or_at(footer.start))?;
         let orders = normal::orders(&held);
         let held = coarse::settled(&file, reader.metadata(), &decodable(&held))?;
+        let held = annotations::told(reader.parquet_schema(), &held);
         let schema = normal::schema(&held)?;
         let page_bytes = largest_page(&file, reader.metadata(), row_bytes_max)?;
         Ok(ParquetSource { file, reader, held, schema, orders, starts, row_bytes_max, page_bytes })
@@ -269,7 +270,7 @@ impl TableSource for ParquetSource {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = annotations::lost(self.reader.parquet_schema().root_schema());
+        let mut notes = annotations::lost(self.reader.parquet_schema().root_schema(), &self.schema);
         notes.extend(self.orders.clone());
         notes
     }

@@ -5,6 +5,7 @@
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{
     ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataReader,
@@ -14,7 +15,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 
 use super::lists::{Elements, has_lists};
 use super::wide::{COLUMNS_AT_ONCE, WidePart};
-use super::{choose, write_failed};
+use super::{annotations, choose, write_failed};
 use crate::error::{Error, Result};
 use crate::limits::PART_ROWS_MAX;
 use crate::pieces::Pieces;
@@ -143,7 +144,11 @@ impl ParquetEncoder {
         schema: SchemaRef,
         properties: WriterProperties,
     ) -> Result<ArrowWriter<Pieces>> {
-        ArrowWriter::try_new(Pieces::default(), schema, Some(properties)).map_err(write_failed)
+        let mut options = ArrowWriterOptions::new().with_properties(properties);
+        if let Some(columns) = annotations::written(&schema).map_err(write_failed)? {
+            options = options.with_parquet_schema(columns);
+        }
+        ArrowWriter::try_new_with_options(Pieces::default(), schema, options).map_err(write_failed)
     }
 
     /// What suits columns of which these are the first rows of a part.

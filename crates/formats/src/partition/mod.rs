@@ -16,12 +16,12 @@ mod told;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 use serde_json::Value;
 
 use crate::error::{Error, Place, Result};
 use crate::limits::NAME_BYTES_MAX;
-use crate::text::{ColumnTyping, shown_type};
+use crate::text::{ColumnTyping, Form, shown_type};
 use crate::words::instead_of;
 pub use group::{Group, group, open_rows, paths, rows_encoder};
 pub use keyed::{KeyedEncoder, KeyedSource, keyed_encoder, keyed_source};
@@ -72,13 +72,14 @@ impl Partitioning {
             if keys.iter().any(|key| key.column == column) {
                 return Err(refused("the column is given twice"));
             }
-            if !names_well(field.data_type()) {
+            let typing = ColumnTyping::default_of(field)?;
+            if !names_well(&typing) {
                 let ty = shown_type(field.data_type());
                 let what = format!("values of type {ty} make no names of directories");
-                let hint = "partition by text, integers, decimals, booleans, dates, times or timestamps";
+                let hint = "partition by text, integers, decimals, booleans, dates, times, timestamps or \
+                            UUIDs";
                 return Err(Error::unsupported(Place::default().column(name), what, hint));
             }
-            let typing = ColumnTyping::default_for(field.data_type())?;
             keys.push(Key { column, name: name.clone(), typing });
         }
         if keys.len() == schema.fields().len() {
@@ -206,7 +207,7 @@ impl Partitioning {
         for column in 0..self.width {
             match self.keys.iter().find(|key| key.column == column) {
                 Some(key) => {
-                    fields.push(Arc::new(Field::new(&key.name, key.typing.data_type.clone(), true)));
+                    fields.push(Arc::new(key.typing.field(&key.name)));
                 }
                 None => fields.extend(inside.next().cloned()),
             }
@@ -222,8 +223,10 @@ pub(crate) fn is_text(data_type: &DataType) -> bool {
 
 /// Whether each value of a type has one text, and equal values have equal ones. Floating point is not here:
 /// it has values that differ in their payload only, and names that no reader takes for the same number.
-fn names_well(data_type: &DataType) -> bool {
+fn names_well(typing: &ColumnTyping) -> bool {
+    let data_type = &typing.data_type;
     is_text(data_type)
+        || typing.style.form == Form::Uuid
         || data_type.is_integer()
         || data_type.is_decimal()
         || matches!(

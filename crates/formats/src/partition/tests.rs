@@ -4,6 +4,7 @@ use super::*;
 use crate::cells::{columns, logical_schema};
 use crate::table::{Batches, TableSource};
 use arrow_array::{BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::Field;
 use coherence::rows::row_digests;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 
 use super::{hive, is_text};
 use crate::error::{Error, Place, Result};
-use crate::text::{ColumnParser, ColumnTyping, RawField, parse_type, type_name};
+use crate::text::{ColumnParser, ColumnTyping, Form, RawField, Style};
 
 /// A column that directories tell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathColumn {
     /// Its name.
     pub name: String,
-    /// The type under which the names of directories are read.
-    pub data_type: DataType,
+    /// How the names of directories are read.
+    pub typing: ColumnTyping,
     /// Its place among all columns, where that is known; else it stands behind those of the files.
     pub at: Option<usize>,
     /// How text spelled its values before they were keys, where that is known; not part of the record.
@@ -30,7 +30,7 @@ pub struct PathColumn {
 impl PathColumn {
     /// The record of it in a certificate.
     pub fn to_json(&self) -> Value {
-        let mut json = json!({ "name": self.name, "type": type_name(&self.data_type) });
+        let mut json = json!({ "name": self.name, "type": self.typing.type_name() });
         if let Some(at) = self.at {
             json["at"] = json!(at.to_string());
         }
@@ -44,9 +44,9 @@ impl PathColumn {
     pub fn from_json(json: &Value) -> Result<Self> {
         let text = |member: &str| json.get(member).and_then(Value::as_str);
         let wrong = || Error::Misuse("the record of a column that directories tell is broken".into());
-        let (name, data_type) = text("name").zip(text("type")).ok_or_else(wrong)?;
+        let (name, ty) = text("name").zip(text("type")).ok_or_else(wrong)?;
         let at = text("at").map(|at| at.parse().map_err(|_| wrong())).transpose()?;
-        Ok(PathColumn { name: name.to_owned(), data_type: parse_type(data_type)?, at, spelled: None })
+        Ok(PathColumn { name: name.to_owned(), typing: ColumnTyping::named(ty)?, at, spelled: None })
     }
 }
 
@@ -92,8 +92,8 @@ pub fn path_columns(
         return Err(Error::unsupported(of_file(first).column(name), what, LEAVE_OUT));
     }
     let column = |(name, values): (String, Vec<_>)| {
-        let data_type = type_of(&values, known(&name));
-        PathColumn { name, data_type, at: None, spelled: None }
+        let typing = typing_of(&values, known(&name));
+        PathColumn { name, typing, at: None, spelled: None }
     };
     Ok(names.into_iter().zip(values).map(column).collect())
 }
@@ -155,16 +155,17 @@ fn told(file: &Path) -> Vec<Told> {
     names.filter_map(|name| pair(name.as_encoded_bytes())).collect()
 }
 
-/// The type of a column of these values: the known one, if all are of it and it has a name.
-fn type_of(values: &[Option<Vec<u8>>], known: Option<ColumnTyping>) -> DataType {
-    let known = known.map(|typing| typing.data_type).filter(|data_type| type_name(data_type).is_some());
-    let fits = |data_type: &DataType| {
-        let Ok(typing) = ColumnTyping::default_for(data_type) else { return false };
-        values.iter().all(|value| matches!(one_row(value.as_deref(), &typing), Ok(Some(_))))
+/// How a column of these values is read: as the known one, if all are of its type and that has a name.
+fn typing_of(values: &[Option<Vec<u8>>], known: Option<ColumnTyping>) -> ColumnTyping {
+    let known = known.and_then(|typing| ColumnTyping::named(&typing.type_name()?).ok());
+    let fits = |typing: &ColumnTyping| {
+        values.iter().all(|value| matches!(one_row(value.as_deref(), typing), Ok(Some(_))))
     };
     let found =
         [DataType::Int64, DataType::Date32].into_iter().filter(|_| values.iter().any(Option::is_some));
-    known.into_iter().chain(found).find(fits).unwrap_or(DataType::Utf8)
+    let found = found.filter_map(|data_type| ColumnTyping::default_for(&data_type).ok());
+    let text = || ColumnTyping::new(DataType::Utf8, Style::new(Form::Text), true);
+    known.into_iter().chain(found).find(fits).unwrap_or_else(text)
 }
 
 fn of_file(file: &Path) -> Place {
@@ -189,7 +190,7 @@ mod tests {
     fn columns(files: &[&str]) -> Result<Vec<(String, DataType)>> {
         let files: Vec<_> = files.iter().map(|file| (Path::new(*file), Path::new(*file))).collect();
         let found = path_columns(&files, &|_| None)?;
-        Ok(found.into_iter().map(|column| (column.name, column.data_type)).collect())
+        Ok(found.into_iter().map(|column| (column.name, column.typing.data_type)).collect())
     }
 
     fn types(values: &[&str]) -> DataType {
@@ -213,8 +214,9 @@ mod tests {
     #[test]
     fn a_known_type_is_taken_where_all_values_are_of_it() {
         let known = |_: &str| ColumnTyping::default_for(&DataType::Boolean).ok();
-        let of =
-            |file| path_columns(&[(Path::new(file), Path::new(file))], &known).unwrap().remove(0).data_type;
+        let of = |file| {
+            path_columns(&[(Path::new(file), Path::new(file))], &known).unwrap().remove(0).typing.data_type
+        };
         assert_eq!(of("k=true/x.csv"), DataType::Boolean);
         assert_eq!(of("k=7/x.csv"), DataType::Int64);
     }
@@ -243,10 +245,11 @@ mod tests {
 
     #[test]
     fn columns_are_recorded() {
-        for data_type in [DataType::Int64, DataType::Date32, DataType::Utf8, DataType::Decimal128(9, 2)] {
+        for name in ["int64", "date", "text", "decimal128(9, 2)", "uuid"] {
+            let typing = ColumnTyping::named(name).unwrap();
             for at in [None, Some(0), Some(17)] {
-                let column =
-                    PathColumn { name: "a=b".into(), data_type: data_type.clone(), at, spelled: None };
+                let column = PathColumn { name: "a=b".into(), typing: typing.clone(), at, spelled: None };
+                assert_eq!(column.to_json()["type"], name);
                 assert_eq!(PathColumn::from_json(&column.to_json()).unwrap(), column);
             }
         }
@@ -274,7 +277,12 @@ mod tests {
 
     #[test]
     fn the_last_directories_tell_the_columns() {
-        let columns = [PathColumn { name: "k".into(), data_type: DataType::Int64, at: None, spelled: None }];
+        let columns = [PathColumn {
+            name: "k".into(),
+            typing: ColumnTyping::named("int64").unwrap(),
+            at: None,
+            spelled: None,
+        }];
         assert_eq!(values_of(Path::new("run=5/k=1/x.csv"), &columns), Some(vec![Some(b"1".to_vec())]));
         assert_eq!(values_of(Path::new("k=1/run=5/x.csv"), &columns), None);
         assert_eq!(values_of(Path::new("x.csv"), &columns), None);

@@ -2,10 +2,11 @@
 
 use super::parse::offset_of_zone;
 use super::style::{ColumnTyping, DatePattern, FloatStyle, Form, OffsetForm, Style, TimestampPattern, Zone};
+use crate::annotation;
 use crate::carry::{type_told, union};
 use crate::error::{Error, Place, Result};
 use crate::limits::DEPTH_MAX;
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{DataType, Field, TimeUnit};
 
 /// How a date of milliseconds is written that is not at midnight.
 pub(crate) const MILLISECONDS: TimestampPattern = TimestampPattern {
@@ -27,7 +28,7 @@ impl ColumnTyping {
     /// | floating point | as Python's `repr` for their own width: `1.0`, `1e-05`, `nan`, `-inf` |
     /// | decimals | as many digits after the point as the scale |
     /// | booleans | `true`, `false` |
-    /// | binary | `0x` and lower-case hexadecimal digits |
+    /// | binary | `0x` and lower-case hexadecimal digits; UUIDs: [`ColumnTyping::default_of`] |
     /// | dates | `%Y-%m-%d`; a date of milliseconds that is not at midnight as a timestamp |
     /// | times | `%H:%M:%S` and the digits of the unit |
     /// | timestamps | `2020-01-31T23:59:59.000001`; a fixed offset local with `+02:00`; a named zone as `Z` |
@@ -42,6 +43,19 @@ impl ColumnTyping {
         check(data_type, 0)?;
         let style = Style::new(form(data_type));
         Ok(ColumnTyping::new(data_type.clone(), style, true))
+    }
+}
+
+impl ColumnTyping {
+    /// The same for the values of a column, which may be UUIDs: these have hyphens between their digits.
+    ///
+    /// # Errors
+    /// As of [`ColumnTyping::default_for`].
+    pub fn default_of(field: &Field) -> Result<ColumnTyping> {
+        if annotation::is_uuid(field) {
+            return Ok(ColumnTyping::new(field.data_type().clone(), Style::new(Form::Uuid), true));
+        }
+        ColumnTyping::default_for(field.data_type())
     }
 }
 

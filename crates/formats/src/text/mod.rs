@@ -30,6 +30,7 @@ mod plain;
 mod profile;
 mod style;
 mod types;
+mod uuid;
 mod wire;
 mod written;
 
@@ -49,6 +50,7 @@ pub use style::{
 };
 pub(crate) use types::shown_type;
 pub use types::{parse_type, type_name};
+pub(crate) use uuid::{read_uuid, write_uuid};
 pub(crate) use written::is_date_or_time;
 pub use written::{ClockPattern, NamedDate, NamedLayout, WrittenDate, WrittenPattern};
 

@@ -4,7 +4,8 @@ use super::exceptions::Exceptions;
 use super::given::GivenPattern;
 use super::options::DateOrder;
 use super::written::{WrittenDate, WrittenPattern};
-use arrow_schema::DataType;
+use crate::annotation::Annotation;
+use arrow_schema::{DataType, Field};
 
 /// The type and style of one column of text.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,12 @@ impl ColumnTyping {
     /// The typing of a column whose name is that of the header, if there is one.
     pub fn new(data_type: DataType, style: Style, reversible: bool) -> Self {
         ColumnTyping { data_type, style, reversible, source_name: None }
+    }
+
+    /// The column of this name: where the text is that of UUIDs, the values are such.
+    pub(crate) fn field(&self, name: &str) -> Field {
+        let field = Field::new(name, self.data_type.clone(), true);
+        if self.style.form == Form::Uuid { Annotation::Uuid.tell(field) } else { field }
     }
 }
 
@@ -138,6 +145,8 @@ pub enum Form {
     /// `0x` and two lower-case hexadecimal digits per byte. Hexadecimal digits have one spelling for each
     /// value, which base64 has not, and the prefix keeps an empty value apart from null.
     Binary,
+    /// Hexadecimal digits with hyphens, as UUIDs have them.
+    Uuid,
     /// JSON text of a nested value.
     Json,
 }

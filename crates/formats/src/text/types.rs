@@ -3,11 +3,16 @@
 use crate::error::{Error, Result};
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
+use super::style::{ColumnTyping, Form, Style};
+
+/// The name of the type whose 16 bytes are written as UUIDs.
+pub(crate) const UUID: &str = "uuid";
+
 /// The type of this name.
 ///
 /// Names: `bool`, `int8` to `int64`, `uint8` to `uint64`, `float16` to `float64`, `text`, `large_text`,
-/// `text_view`, `binary`, `large_binary`, `binary_view`, `fixed_binary[N]`, `date`, `date64`, `time[UNIT]`,
-/// `timestamp[UNIT]`, `timestamp[UNIT, ZONE]`, `duration[UNIT]`,
+/// `text_view`, `binary`, `large_binary`, `binary_view`, `fixed_binary[N]`, `uuid`, `date`, `date64`,
+/// `time[UNIT]`, `timestamp[UNIT]`, `timestamp[UNIT, ZONE]`, `duration[UNIT]`,
 /// `interval[year_month|day_time|month_day_nano]`, `decimal(P, S)`, `decimal32(P, S)` to `decimal256(P,
 /// S)`, `null`. A unit is `s`, `ms`, `us` or `ns`; `time` and `timestamp` alone count microseconds. A plain
 /// `decimal` is as narrow as its precision allows from 128 bits on. Nested types have no name. Names that
@@ -20,7 +25,7 @@ pub fn parse_type(name: &str) -> Result<DataType> {
     known(name.trim()).ok_or_else(|| {
         Error::Misuse(format!(
             "there is no type {name:?}; known are bool, int8..int64, uint8..uint64, float32, float64, \
-             decimal(P,S), text, binary, date, time[UNIT], timestamp[UNIT], timestamp[UNIT, ZONE], \
+             decimal(P,S), text, binary, uuid, date, time[UNIT], timestamp[UNIT], timestamp[UNIT, ZONE], \
              duration[UNIT]"
         ))
     })
@@ -61,6 +66,7 @@ fn simple(name: &str) -> Option<DataType> {
         "binary" => DataType::Binary,
         "large_binary" => DataType::LargeBinary,
         "binary_view" => DataType::BinaryView,
+        UUID => DataType::FixedSizeBinary(16),
         "date" | "date32" => DataType::Date32,
         "date64" => DataType::Date64,
         "time" => DataType::Time64(TimeUnit::Microsecond),
@@ -130,6 +136,24 @@ fn unit_name(unit: TimeUnit) -> &'static str {
         TimeUnit::Millisecond => "ms",
         TimeUnit::Microsecond => "us",
         TimeUnit::Nanosecond => "ns",
+    }
+}
+
+impl ColumnTyping {
+    /// The typing under which values of the type of this name are written, as of
+    /// [`ColumnTyping::default_for`].
+    ///
+    /// # Errors
+    /// As of [`parse_type`].
+    pub fn named(name: &str) -> Result<ColumnTyping> {
+        let typing = ColumnTyping::default_for(&parse_type(name)?)?;
+        let form = if name.trim() == UUID { Form::Uuid } else { typing.style.form.clone() };
+        Ok(ColumnTyping { style: Style::new(form), ..typing })
+    }
+
+    /// The name of its type, as of [`type_name`]; that of UUIDs where its text is that of such.
+    pub fn type_name(&self) -> Option<String> {
+        if self.style.form == Form::Uuid { Some(UUID.to_owned()) } else { type_name(&self.data_type) }
     }
 }
 

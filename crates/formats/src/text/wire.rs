@@ -9,14 +9,17 @@
 //! differs. A type is its name (see [`super::parse_type`]), or an object with one member: `list`,
 //! `large_list`, `list_view`, `large_list_view` (a field), `fixed_list` (`{"item":field,"width":2}`),
 //! `struct` (fields), `map` (`{"entries":field,"sorted":false}`), `dictionary`
-//! (`{"key":type,"value":type}`), `runs` (`{"ends":field,"values":field}`).
+//! (`{"key":type,"value":type}`), `runs` (`{"ends":field,"values":field}`). That of a field of UUIDs is
+//! `uuid`.
 
 use super::style::{
     Ambiguous, BOOL_WORDS, ColumnTyping, DatePattern, Exponent, FloatStyle, Form, HalfDayPattern, Mark,
     Scientific, Style, TimestampPattern, Zone,
 };
+use super::types::UUID;
 use super::written::WrittenJson;
 use super::{Exceptions, GivenPattern, datetime, parse_type, type_name};
+use crate::annotation::{Annotation, is_uuid};
 use crate::error::{Error, Place, Result};
 use arrow_schema::{DataType, Field, FieldRef};
 use serde::{Deserialize, Serialize};
@@ -122,6 +125,7 @@ enum FormJson {
     Duration,
     Interval,
     Binary,
+    Uuid,
     Json,
 }
 
@@ -194,7 +198,10 @@ fn wrong(what: impl Into<String>) -> Error {
 fn field_to_wire(field: &Field) -> Result<Box<FieldJson>> {
     Ok(Box::new(FieldJson {
         name: field.name().clone(),
-        data_type: type_to_wire(field.data_type())?,
+        data_type: match is_uuid(field) {
+            true => TypeJson::Name(UUID.to_owned()),
+            false => type_to_wire(field.data_type())?,
+        },
         nullable: field.is_nullable(),
     }))
 }
@@ -231,7 +238,9 @@ fn type_to_wire(data_type: &DataType) -> Result<TypeJson> {
 }
 
 fn field_from_wire(wire: &FieldJson) -> Result<FieldRef> {
-    Ok(Arc::new(Field::new(&wire.name, type_from_wire(&wire.data_type)?, wire.nullable)))
+    let field = Field::new(&wire.name, type_from_wire(&wire.data_type)?, wire.nullable);
+    let is_uuid = matches!(&wire.data_type, TypeJson::Name(name) if name == UUID);
+    Ok(Arc::new(if is_uuid { Annotation::Uuid.tell(field) } else { field }))
 }
 
 fn type_from_wire(wire: &TypeJson) -> Result<DataType> {
@@ -329,6 +338,7 @@ fn form_to_wire(form: &Form) -> Result<FormJson> {
         Form::Duration => FormJson::Duration,
         Form::Interval => FormJson::Interval,
         Form::Binary => FormJson::Binary,
+        Form::Uuid => FormJson::Uuid,
         Form::Json => FormJson::Json,
     })
 }
@@ -429,6 +439,7 @@ fn form_from_wire(wire: FormJson) -> Result<Form> {
         FormJson::Duration => Form::Duration,
         FormJson::Interval => Form::Interval,
         FormJson::Binary => Form::Binary,
+        FormJson::Uuid => Form::Uuid,
         FormJson::Json => Form::Json,
     })
 }

@@ -9,7 +9,7 @@ use ::formats::cells::logical_schema;
 use ::formats::file::ObjectFile;
 use ::formats::geometry::{self, Geometry};
 use ::formats::media::Codec;
-use ::formats::metadata::told;
+use ::formats::metadata::{said_of, told};
 use ::formats::open::{Opened, open};
 use ::formats::text::{ColumnTyping, Form};
 use ::formats::typings::Typings;
@@ -159,9 +159,11 @@ fn table(
     progress.finish();
     let parts = geometry::cut(table.rows(), None, &Geometry::READING, |rows| table.byte_range(rows)).len();
     let styles = opened.styles()?;
-    let columns = schema.fields.iter().zip(&styles).map(
-        |(field, style)| json!({ "name": field.name, "type": field.ty.to_string(), "style": style.style }),
-    );
+    let annotations: Vec<_> = table.schema().fields().iter().map(|field| said_of(field)).collect();
+    let columns = schema.fields.iter().zip(&annotations).zip(&styles).map(|((field, said), style)| {
+        let ty = field.ty.to_string();
+        json!({ "name": field.name, "type": ty, "annotation": said, "style": style.style })
+    });
     let entries = told(table.schema());
     let metadata = entries.iter().map(|(key, value)| attributes::document(key, value.as_bytes()));
     let notes = opened.plain.iter().cloned().chain(opened.all_notes());
@@ -183,7 +185,8 @@ fn table(
     lines.extend(schema.fields.iter().enumerate().map(|(index, field)| {
         let headed = headed.get(index).copied().flatten();
         let headed = headed.map_or(String::new(), |said| format!(", headed {said:?}"));
-        format!("  {}: {}{headed}", field.name, field.ty)
+        let said = annotations[index].map_or(String::new(), |said| format!(" ({said})"));
+        format!("  {}: {}{said}{headed}", field.name, field.ty)
     }));
     lines.extend(entries.iter().map(|(key, value)| {
         let line = attributes::line(key, value.as_bytes());

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use ::formats::partition::{PathColumn, path_columns, told_keys};
-use ::formats::text::{ColumnTyping, parse_type};
+use ::formats::text::ColumnTyping;
 use coherence::statement::{Content, TableContent};
 use serde_json::{Map, Value};
 
@@ -115,7 +115,7 @@ pub fn fix(columns: &mut [PathColumn], fixed: &[(String, String)], others: Optio
         // Of two types for one column the first counts.
         let said = fixed.iter().find(|(name, _)| *name == column.name).map(|(_, ty)| ty.as_str());
         if let Some(ty) = said.or(others) {
-            column.data_type = parse_type(ty)?;
+            column.typing = ColumnTyping::named(ty)?;
         }
     }
     Ok(())

@@ -26,7 +26,7 @@ use crate::local::keys;
 use crate::local::seal::{accepted, refuse_other_sources};
 use crate::local::staging::refuse_existing;
 use crate::local::standard::is_standard;
-use crate::local::{Job, Plan};
+use crate::local::{Job, Plan, PlannedColumn};
 use crate::progress::Progress;
 use crate::report;
 
@@ -84,7 +84,11 @@ pub fn refusal_lines(refusals: &[Refusal]) -> impl Iterator<Item = String> {
 
 fn document(job: &Job, plan: &Plan) -> Value {
     let columns = plan.columns.iter();
-    let columns = columns.map(|column| json!({ "name": column.0, "type": column.1, "why": column.2 }));
+    let columns = columns.map(|column| {
+        json!({
+            "name": column.name, "type": column.ty, "annotation": column.annotation, "why": column.why,
+        })
+    });
     let ranges = plan.ranges.iter();
     let mut document = json!({
         "schema": "isoform.plan/v1",
@@ -169,9 +173,10 @@ fn lines(job: &Job, plan: &Plan) -> Vec<String> {
         let more = if partitions.len() > PARTITIONS_SHOWN { ", …" } else { "" };
         lines.push(format!("  {}: {first}{more}", counted(partitions.len(), "partition")));
     }
-    for (name, ty, why) in &plan.columns {
+    for PlannedColumn { name, ty, annotation, why } in &plan.columns {
+        let said = annotation.map_or(String::new(), |said| format!(" ({said})"));
         let why = if why.is_empty() { String::new() } else { format!("  ({why})") };
-        lines.push(format!("  {name}: {ty}{why}"));
+        lines.push(format!("  {name}: {ty}{said}{why}"));
     }
     lines.push(format!("  verdict: {}", plan.verdict.name()));
     lines.extend(estimate_lines(&plan.estimate));

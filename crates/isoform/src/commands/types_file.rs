@@ -113,7 +113,9 @@ fn parse_json(text: &str) -> std::result::Result<Vec<Column>, String> {
     let pair = |name: &Value, ty: &Value| Some((name.as_str()?.to_owned(), ty.as_str()?.to_owned()));
     let columns: Option<Vec<_>> = match (&document["columns"], &document) {
         (Value::Array(columns), _) => {
-            let pairs = columns.iter().map(|column| pair(&column["name"], &column["type"]));
+            // The name of the type whose bytes text spells so.
+            let ty = |column: &Value| if column["annotation"] == "uuid" { "annotation" } else { "type" };
+            let pairs = columns.iter().map(|column| pair(&column["name"], &column[ty(column)]));
             pairs.zip(columns).map(|(pair, column)| Some((pair?, column["style"].get("field")))).collect()
         }
         (_, Value::Object(all)) => {
@@ -184,6 +186,15 @@ mod tests {
         assert_eq!(parse(json).unwrap(), wanted);
         assert_eq!(parse(r#"{"z":"int64"}"#).unwrap(), wanted[..1]);
         assert_eq!(parse("").unwrap(), []);
+    }
+
+    #[test]
+    fn bytes_that_are_uuids_are_read_as_such() {
+        let json = r#"{"columns":[{"name":"u","type":"fixed_binary[16]","annotation":"uuid","style":{}},
+            {"name":"b","type":"fixed_binary[16]","annotation":null},
+            {"name":"j","type":"text","annotation":"json"}]}"#;
+        let wanted = columns(&[("u", "uuid"), ("b", "fixed_binary[16]"), ("j", "text")]);
+        assert_eq!(parse(json).unwrap(), wanted);
     }
 
     #[test]

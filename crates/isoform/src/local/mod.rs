@@ -53,7 +53,7 @@ pub use hash::{hash_object, hash_parts, hash_untold};
 pub use job::{Job, convert, misfit, refuse_early};
 pub use outcome::{Done, Outcome};
 pub use partitioned::{PARTITION_STYLE, are_certified_files, has_certified_files, places, without_slash};
-pub use plan::{Plan, plan, refusals_of_file, retyped, retyped_on};
+pub use plan::{Plan, PlannedColumn, plan, refusals_of_file, retyped, retyped_on};
 pub use prove::reread;
 pub use source::{Hashed, open_planned, open_sources, open_table, opened, read_pipe};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use coherence::certificate::{ColumnStyle, Verdict};
 use formats::cells::logical_schema;
 use formats::geometry;
-use formats::metadata::{listed, lost, lost_columns};
+use formats::metadata::{listed, lost, lost_columns, said_of};
 use formats::open::{Opened, Profiled};
 use formats::signal::is_index;
 use formats::words::counted;
@@ -37,8 +37,8 @@ pub struct Plan {
     pub size: u64,
     /// Rows of the table.
     pub rows: u64,
-    /// Columns: name, type, and why it has it where there is something to say.
-    pub columns: Vec<(String, String, String)>,
+    /// Columns.
+    pub columns: Vec<PlannedColumn>,
     /// Paths of the partitions, where the target is a directory of such.
     pub partitions: Option<Vec<String>>,
     /// Number of threads.
@@ -55,6 +55,19 @@ pub struct Plan {
     pub refusals: Vec<Refusal>,
     /// What a person should know besides.
     pub notes: Vec<String>,
+}
+
+/// A column of the table.
+#[derive(Debug, Clone)]
+pub struct PlannedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: String,
+    /// What is said of its values besides their type.
+    pub annotation: Option<&'static str>,
+    /// Why it has its type, where there is something to say.
+    pub why: String,
 }
 
 /// Opens the source, types it whole, and cuts it.
@@ -118,11 +131,18 @@ pub fn plan(job: &Job, progress: &Progress) -> Result<Plan> {
     })
 }
 
-/// The columns: name, type, and why each has it where there is something to say.
-fn columns(opened: &Opened) -> Result<Vec<(String, String, String)>> {
+/// The columns.
+fn columns(opened: &Opened) -> Result<Vec<PlannedColumn>> {
     let why = |column: usize| opened.why().get(column).map(|why| why.said.clone()).unwrap_or_default();
-    let fields = logical_schema(opened.table().schema())?.fields.into_iter().enumerate();
-    Ok(fields.map(|(index, field)| (field.name, field.ty.to_string(), why(index))).collect())
+    let schema = opened.table().schema();
+    let fields = logical_schema(schema)?.fields.into_iter().enumerate();
+    let column = |(index, field): (usize, coherence::schema::Field)| PlannedColumn {
+        name: field.name,
+        ty: field.ty.to_string(),
+        annotation: said_of(schema.field(index)),
+        why: why(index),
+    };
+    Ok(fields.map(column).collect())
 }
 
 /// The partitions of the target, where it is a directory of such, the styles of its columns, and what it will

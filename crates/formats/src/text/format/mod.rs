@@ -7,6 +7,7 @@ use super::exceptions::{Exception, OddValue, same_number};
 use super::float::FloatText;
 use super::number::DecimalText;
 use super::{BOOL_WORDS, ColumnTyping, Form, GivenPattern, Style};
+use crate::annotation::inside;
 use crate::error::{Error, Place, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -15,7 +16,7 @@ use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer, i256};
 use arrow_schema::{DataType, IntervalUnit};
 use writers::{
     BinaryWriter, BoolWriter, DaysWriter, DecimalWriter, FixedBinaryWriter, FloatWriter, HalfWriter,
-    IndirectWriter, IntegerWriter, IntervalWriter, NothingWriter, TextWriter, Values, Writer,
+    IndirectWriter, IntegerWriter, IntervalWriter, NothingWriter, TextWriter, UuidWriter, Values, Writer,
 };
 
 /// Writes the values of one array as the text of fields.
@@ -51,7 +52,10 @@ impl ColumnFormatter {
             exceptions: exceptions(&typing.style, array, nulls.as_ref(), first),
             nulls,
             null: typing.style.null_text().as_bytes().to_vec(),
-            writer: writer(&typing.style, array)?,
+            writer: match (&typing.style.form, array.data_type()) {
+                (Form::Json, t) if !inside(t).is_empty() => nested::writer(&typing.data_type, array)?,
+                _ => writer(&typing.style, array)?,
+            },
         })
     }
 
@@ -156,7 +160,10 @@ pub(super) fn writer(style: &Style, array: &dyn Array) -> Result<Box<dyn Writer>
         (Form::Binary, DataType::FixedSizeBinary(_)) => {
             Box::new(FixedBinaryWriter(array.as_fixed_size_binary().clone()))
         }
-        (Form::Json, _) => nested::writer(array)?,
+        (Form::Uuid, DataType::FixedSizeBinary(16)) => {
+            Box::new(UuidWriter(array.as_fixed_size_binary().clone()))
+        }
+        (Form::Json, t) => nested::writer(t, array)?,
         (Form::Integer, _) => integers(style, array)?,
         (Form::Decimal | Form::Float(_), _) => fractions(style, array)?,
         _ => moments(style, array)?,

@@ -2,21 +2,26 @@
 
 use super::writers::Writer;
 use super::{recast, writer as leaf_writer};
+use crate::annotation::{Annotation, of_leaves_in};
 use crate::error::Result;
-use crate::text::ColumnTyping;
 use crate::text::json::write_string;
 use crate::text::parse::{Bare, is_object_key, key};
+use crate::text::{ColumnTyping, Form, Style};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, OffsetSizeTrait};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 
-/// The writer of a nested array.
-pub(super) fn writer(array: &dyn Array) -> Result<Box<dyn Writer>> {
+/// The writer of a nested array, whose values are UUIDs where this type, which the array may hold in another
+/// way, says so.
+pub(super) fn writer(data_type: &DataType, array: &dyn Array) -> Result<Box<dyn Writer>> {
     // The default typing checks the depth of the whole type, so the recursion below is bounded.
     ColumnTyping::default_for(array.data_type())?;
-    Ok(Box::new(Node::new(array)?))
+    Ok(Box::new(Node::new(array, &mut of_leaves_in(data_type).into_iter())?))
 }
+
+/// What is said of the leaves that come next.
+type Said = std::vec::IntoIter<Option<Annotation>>;
 
 struct Node {
     nulls: Option<NullBuffer>,
@@ -35,47 +40,52 @@ fn offsets<O: OffsetSizeTrait>(offsets: &[O]) -> Vec<usize> {
 }
 
 impl Node {
-    fn new(array: &dyn Array) -> Result<Node> {
+    fn new(array: &dyn Array, said: &mut Said) -> Result<Node> {
         let kind = match array.data_type() {
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
-                let item = Box::new(Node::new(list.values().as_ref())?);
+                let item = Box::new(Node::new(list.values().as_ref(), said)?);
                 Kind::List { item, offsets: offsets(list.value_offsets()) }
             }
             DataType::LargeList(_) => {
                 let list = array.as_list::<i64>();
-                let item = Box::new(Node::new(list.values().as_ref())?);
+                let item = Box::new(Node::new(list.values().as_ref(), said)?);
                 Kind::List { item, offsets: offsets(list.value_offsets()) }
             }
             DataType::FixedSizeList(_, width) => {
                 let list = array.as_fixed_size_list();
-                let item = Box::new(Node::new(list.values().as_ref())?);
+                let item = Box::new(Node::new(list.values().as_ref(), said)?);
                 let width = usize::try_from(*width).unwrap_or(0);
                 Kind::List { item, offsets: (0..=list.len()).map(|row| row * width).collect() }
             }
-            DataType::ListView(item) => return Node::new(&recast(array, &DataType::List(item.clone()))?),
+            DataType::ListView(item) => {
+                return Node::new(&recast(array, &DataType::List(item.clone()))?, said);
+            }
             DataType::LargeListView(item) => {
-                return Node::new(&recast(array, &DataType::LargeList(item.clone()))?);
+                return Node::new(&recast(array, &DataType::LargeList(item.clone()))?, said);
             }
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns();
                 let pairs = fields.iter().zip(columns);
                 let children =
-                    pairs.map(|(field, column)| Ok((key(field.name()), Node::new(column.as_ref())?)));
+                    pairs.map(|(field, column)| Ok((key(field.name()), Node::new(column.as_ref(), said)?)));
                 Kind::Struct { children: children.collect::<Result<_>>()? }
             }
             DataType::Map(..) => {
                 let map = array.as_map();
                 Kind::Map {
-                    key: Box::new(Node::new(map.keys().as_ref())?),
-                    value: Box::new(Node::new(map.values().as_ref())?),
+                    key: Box::new(Node::new(map.keys().as_ref(), said)?),
+                    value: Box::new(Node::new(map.values().as_ref(), said)?),
                     offsets: offsets(map.value_offsets()),
                     object: is_object_key(map.keys().data_type()),
                 }
             }
             leaf => {
-                let typing = ColumnTyping::default_for(leaf)?;
-                Kind::Leaf { writer: leaf_writer(&typing.style, array)?, bare: Bare::of(leaf) }
+                let style = match said.next().flatten() {
+                    Some(Annotation::Uuid) => Style::new(Form::Uuid),
+                    _ => ColumnTyping::default_for(leaf)?.style,
+                };
+                Kind::Leaf { writer: leaf_writer(&style, array)?, bare: Bare::of(leaf) }
             }
         };
         Ok(Node { nulls: array.logical_nulls(), kind })

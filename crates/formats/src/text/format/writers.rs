@@ -5,7 +5,7 @@ use crate::text::default::MILLISECONDS;
 use crate::text::digits::write_first;
 use crate::text::float::{Float, FloatText};
 use crate::text::number::{DecimalText, Integer, Unscaled};
-use crate::text::{GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern};
+use crate::text::{GivenPattern, HalfDayPattern, TimestampPattern, WrittenPattern, write_uuid};
 use crate::text::{datetime, duration, half_day, written};
 use arrow_array::types::{ArrowPrimitiveType, Float16Type};
 use arrow_array::{
@@ -281,6 +281,18 @@ pub(super) struct FixedBinaryWriter(pub(super) FixedSizeBinaryArray);
 impl Writer for FixedBinaryWriter {
     fn write(&self, row: usize, out: &mut Vec<u8>) {
         write_hex(self.0.value(row), out);
+    }
+}
+
+pub(super) struct UuidWriter(pub(super) FixedSizeBinaryArray);
+
+impl Writer for UuidWriter {
+    fn write(&self, row: usize, out: &mut Vec<u8>) {
+        write_uuid(self.0.value(row), out);
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        Some(b"0123456789abcdef-")
     }
 }
 

@@ -4,6 +4,7 @@ use super::cells::{Cells, NullRows, broken};
 use crate::error::{Error, Place, Result};
 use crate::text::datetime::{read_date, timestamp_orders};
 use crate::text::digits::write_first;
+use crate::text::uuid::{nibble, read_uuid};
 use crate::text::written::is_written;
 use crate::text::{Ambiguous, WrittenPattern};
 use arrow_array::{ArrayRef, BinaryArray, BooleanArray, StringArray, new_null_array};
@@ -165,22 +166,33 @@ fn is_ambiguous(text: &[u8], what: Ambiguous) -> bool {
     }
 }
 
-/// Cells of bytes written as `0x` and hexadecimal digits.
+/// Cells of bytes written as `0x` and hexadecimal digits, or as UUIDs.
 pub(super) struct BinaryCells {
     strings: Strings,
     scratch: Vec<u8>,
     /// Bytes of every value, if they are of fixed width.
     width: Option<usize>,
+    /// Whether they are written as UUIDs.
+    uuids: bool,
 }
 
 impl BinaryCells {
     pub(super) fn new(width: Option<usize>) -> Self {
-        BinaryCells { strings: Strings::new(), scratch: Vec::new(), width }
+        BinaryCells { strings: Strings::new(), scratch: Vec::new(), width, uuids: false }
+    }
+
+    pub(super) fn of_uuids() -> Self {
+        BinaryCells { uuids: true, ..BinaryCells::new(None) }
     }
 }
 
 impl Cells for BinaryCells {
     fn push_text(&mut self, text: &[u8]) -> bool {
+        if self.uuids {
+            let read = read_uuid(text);
+            read.iter().for_each(|bytes| self.strings.push(bytes));
+            return read.is_some();
+        }
         let Some(run) = text.strip_prefix(b"0x") else {
             return false;
         };
@@ -213,14 +225,6 @@ impl Cells for BinaryCells {
 
     fn finish(&mut self) -> Result<ArrayRef> {
         self.strings.finish_binary()
-    }
-}
-
-fn nibble(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
     }
 }
 

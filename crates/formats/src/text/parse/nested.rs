@@ -11,7 +11,7 @@ use crate::text::json::Cursor;
 use crate::text::{ColumnTyping, json};
 use arrow_array::{ArrayRef, FixedSizeListArray, LargeListArray, ListArray, MapArray, StructArray};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
-use arrow_schema::{DataType, FieldRef, Fields};
+use arrow_schema::{DataType, Field, FieldRef, Fields};
 use std::sync::Arc;
 
 /// Cells of one nested column.
@@ -25,7 +25,8 @@ impl NestedCells {
     pub(super) fn new(data_type: &DataType) -> Result<Self> {
         // The default typing checks the depth of the whole type, so the recursion below is bounded.
         ColumnTyping::default_for(data_type)?;
-        Ok(NestedCells { node: Node::new(data_type)?, rows: 0, scratch: Vec::new() })
+        let field = Field::new("", data_type.clone(), true);
+        Ok(NestedCells { node: Node::new(&field)?, rows: 0, scratch: Vec::new() })
     }
 }
 
@@ -117,12 +118,12 @@ fn last(ends: &[usize]) -> usize {
 }
 
 impl Node {
-    fn new(data_type: &DataType) -> Result<Node> {
+    fn new(field: &Field) -> Result<Node> {
         let list = |field: &FieldRef, kind| -> Result<Node> {
-            let item = Box::new(Node::new(field.data_type())?);
+            let item = Box::new(Node::new(field)?);
             Ok(Node::List { item, field: field.clone(), kind, ends: Vec::new(), nulls: NullRows::default() })
         };
-        match data_type {
+        match field.data_type() {
             DataType::List(field) => list(field, ListKind::Small),
             DataType::LargeList(field) => list(field, ListKind::Large),
             DataType::FixedSizeList(field, width) => {
@@ -130,7 +131,7 @@ impl Node {
                 list(field, ListKind::Fixed(width))
             }
             DataType::Struct(fields) => {
-                let children = fields.iter().map(|f| Node::new(f.data_type())).collect::<Result<_>>()?;
+                let children = fields.iter().map(|f| Node::new(f)).collect::<Result<_>>()?;
                 let keys = fields.iter().map(|f| key(f.name())).collect();
                 let nulls = NullRows::default();
                 Ok(Node::Struct { children, keys, fields: fields.clone(), rows: 0, nulls })
@@ -144,8 +145,8 @@ impl Node {
                 };
                 let entries = Box::new(MapNode {
                     object: is_object_key(key.data_type()),
-                    key: Node::new(key.data_type())?,
-                    value: Node::new(value.data_type())?,
+                    key: Node::new(key)?,
+                    value: Node::new(value)?,
                     field: field.clone(),
                     fields: fields.clone(),
                     sorted: *sorted,
@@ -153,7 +154,7 @@ impl Node {
                 Ok(Node::Map { entries, ends: Vec::new(), nulls: NullRows::default() })
             }
             leaf => {
-                let cells = other(&ColumnTyping::default_for(leaf)?)?;
+                let cells = other(&ColumnTyping::default_of(field)?)?;
                 Ok(Node::Leaf { cells, bare: Bare::of(leaf) })
             }
         }

@@ -62,6 +62,9 @@ pub(super) fn other(typing: &ColumnTyping) -> Result<Box<dyn Cells>> {
             let inner = Box::new(BinaryCells::new(usize::try_from(*width).ok()));
             Box::new(CastCells { inner, data_type: t })
         }
+        (Form::Uuid, DataType::FixedSizeBinary(16)) => {
+            Box::new(CastCells { inner: Box::new(BinaryCells::of_uuids()), data_type: t })
+        }
         (Form::Binary, DataType::LargeBinary | DataType::BinaryView) => cast_from(typing, DataType::Binary)?,
         (_, DataType::Dictionary(_, value)) => cast_from(typing, value.as_ref().clone())?,
         (_, DataType::RunEndEncoded(_, value)) => cast_from(typing, value.data_type().clone())?,

@@ -95,7 +95,7 @@ impl Profile {
 
     /// Which field does not have the fixed type.
     pub(super) fn unfit_for(&self, fixed: &DataType) -> Unfit {
-        let name = shown_type(fixed);
+        let name = self.rules.named(fixed);
         let Some((_, offence)) = self.longest_lived() else {
             return Unfit::of_all(format!("the column is not of type {name}"));
         };

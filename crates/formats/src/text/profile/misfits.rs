@@ -7,6 +7,7 @@ use super::agreed::Offence;
 use super::explain::show;
 use super::resolve::Candidate;
 use super::{Fresh, Profile, Resolved, Rules, initial};
+use crate::text::types::UUID;
 use crate::text::{ColumnParser, ColumnTyping, Form, RawField, shown_type};
 use arrow_schema::DataType;
 
@@ -51,10 +52,23 @@ impl Fresh {
     }
 }
 
+impl Rules {
+    /// Whether the type that was given is that of UUIDs.
+    fn is_uuid(&self) -> bool {
+        self.options.fixed.as_deref().is_some_and(|name| name.trim() == UUID)
+    }
+
+    /// What a message calls the type that was given.
+    pub(super) fn named(&self, fixed: &DataType) -> String {
+        if self.is_uuid() { UUID.to_owned() } else { shown_type(fixed) }
+    }
+}
+
 impl Profile {
     /// The typing of a fixed type that no remaining candidate has.
     pub(super) fn unchecked(&self, fixed: &DataType) -> Resolved {
         let form = ColumnTyping::default_for(fixed).map_or(Form::Text, |typing| typing.style.form);
+        let form = if self.rules.is_uuid() { Form::Uuid } else { form };
         let tried = initial(&self.rules.options, Some(fixed)) != 0;
         let unfit = tried.then(|| match self.is_undecided_as(fixed) {
             true => self.ambiguous(),
@@ -109,7 +123,7 @@ impl Profile {
         let mut parser = ColumnParser::new(&found.typing).ok()?;
         let misfit = parser.push_all(fields).err()?;
         let field = fields.get(misfit.row)?;
-        let (shown, name) = (show(&Offence::new(0, field.bytes, field.quoted)), shown_type(fixed));
+        let (shown, name) = (show(&Offence::new(0, field.bytes, field.quoted)), self.rules.named(fixed));
         Some(match initial(&self.rules.options, Some(fixed)) {
             0 => format!("{shown} is no value of type {name}"),
             _ => format!("{shown} is beyond what {name} holds"),
@@ -146,6 +160,7 @@ mod tests {
                 "beyond what the type",
             ),
             ("binary", "0x00|zz", vec![1], "\"zz\" is no value of type binary"),
+            ("uuid", "82358803-ec46-4c5e-b67c-2234a2d38e66||0x", vec![2], "is no value of type uuid"),
             ("date", "2024-01-31|5", vec![1], "\"5\" is an integer, so it is not of type date"),
             (
                 "int64",

@@ -17,7 +17,7 @@ use ::formats::partition::PathColumn;
 use ::formats::recognise::detect;
 use ::formats::registry::Format;
 use ::formats::table::numbered_name;
-use ::formats::text::{Form, type_name};
+use ::formats::text::{ColumnTyping, Form};
 use ::formats::typings::Typings;
 
 use crate::commands::options::defined_delimiter;
@@ -108,16 +108,18 @@ impl Sides {
             return Ok([left, right]);
         }
         match (rank(left.format), rank(right.format)) {
-            (1, 0) if step == 2 => left = self.under(0, left, &options[0], &right)?,
-            (0, 1) if step == 2 => right = self.under(1, right, &options[1], &left)?,
+            (1, 0) if step == 2 => left = self.under(0, left, &options[0], (&right, true))?,
+            (0, 1) if step == 2 => right = self.under(1, right, &options[1], (&left, true))?,
             (1, 1) => {
                 let texts = self.disagreeing(&left, &right);
                 if !texts.is_empty() {
                     (left, right) = (self.as_text(0, &options, &texts)?, self.as_text(1, &options, &texts)?);
                 }
             }
-            (mine, theirs) if mine < theirs => left = self.under(0, left, &options[0], &right)?,
-            (mine, theirs) if mine > theirs => right = self.under(1, right, &options[1], &left)?,
+            (mine, theirs) if mine < theirs => left = self.under(0, left, &options[0], (&right, step < 2))?,
+            (mine, theirs) if mine > theirs => {
+                right = self.under(1, right, &options[1], (&left, step < 2))?
+            }
             _ => {}
         }
         Ok([left, right])
@@ -164,17 +166,29 @@ impl Sides {
         }
     }
 
-    /// A text under the types of the other side.
-    fn under(&self, side: usize, mut text: Opened, options: &OpenOptions, typed: &Opened) -> Result<Opened> {
+    /// A text under the types of the other side. Where that says that values are UUIDs, they stand as such in
+    /// the text, or as the bytes that they are.
+    fn under(
+        &self,
+        side: usize,
+        mut text: Opened,
+        options: &OpenOptions,
+        (typed, as_uuids): (&Opened, bool),
+    ) -> Result<Opened> {
+        let typed = typed.table().schema();
         if text.format == Format::JsonLines {
-            text.read_under(typed.table().schema());
+            text.read_under(typed, as_uuids);
             return Ok(text);
         }
         let mut options = options.clone();
         let empty = empty_columns(&text);
-        for field in typed.table().schema().fields() {
+        for field in typed.fields() {
             let fixed = options.typing.fixed.iter().any(|(name, _)| name == field.name());
-            let Some(ty) = type_name(field.data_type()) else { continue };
+            let typing = match as_uuids {
+                true => ColumnTyping::default_of(field),
+                false => ColumnTyping::default_for(field.data_type()),
+            };
+            let Some(ty) = typing.ok().and_then(|typing| typing.type_name()) else { continue };
             let free = ty == "text" && empty.contains(field.name());
             if !fixed && !free {
                 options.typing.fixed.push((field.name().clone(), ty));
