@@ -132,8 +132,7 @@ pub struct Reading {
     #[arg(long, value_name = "RULE|FILE", default_value = "reversible", env = "ISOFORM_TYPES")]
     pub types: String,
     /// Type of one column of CSV or TSV, as name=type; may be given several times. Dates, times and
-    /// timestamps may have a pattern in terms of strftime: 'when=timestamp:%d.%m.%Y %H:%M'; uuid is that of
-    /// 82358803-ec46-4c5e-b67c-2234a2d38e66
+    /// timestamps may have a pattern in terms of strftime: 'when=timestamp:%d.%m.%Y %H:%M'; uuid is a type
     #[arg(long = "type", value_name = "COLUMN=TYPE")]
     pub fixed: Vec<String>,
     /// Orders of day and month that a file of types tells of columns, as name=order.

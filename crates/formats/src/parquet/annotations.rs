@@ -176,7 +176,9 @@ mod tests {
                 optional binary b (JSON);
                 repeated fixed_len_byte_array(16) c (UUID);
                 repeated binary d (JSON);
-                optional group e (LIST) { repeated group list { required fixed_len_byte_array(16) e (UUID); } }
+                optional group e (LIST) {
+                    repeated group list { required fixed_len_byte_array(16) e (UUID); }
+                }
                 required fixed_len_byte_array(16) f;
             }",
         );

@@ -6,8 +6,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{XattrFlags, getxattr_query, removexattr, setxattr};
-
 use super::staging::refuse_no_directory;
 use crate::failure::{Failure, Result};
 
@@ -17,18 +15,12 @@ const TRIES_MAX: usize = 100;
 /// How long another run is waited for that looks whether a directory may go.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The attribute of a directory that a run made which may not be the last one to use it. Where there are no
-/// such attributes, an empty directory stays that is left to runs which did not make it.
-const MADE: &str = "user.isoform.made";
-
 /// Directories that were made for targets. Those that are empty when this is dropped are removed again,
-/// unless another run is to put something into them: then it is the last one that removes them.
+/// unless another run is to put something into them.
 #[derive(Debug)]
 pub struct Directories {
     /// What was not there and was made here, each after those that it lies in.
     made: Vec<PathBuf>,
-    /// What was asked for.
-    used: Vec<PathBuf>,
     /// The one that the others lie in, locked with all runs that use it. What cannot be opened or locked is
     /// used without.
     root: Option<File>,
@@ -37,7 +29,7 @@ pub struct Directories {
 impl Directories {
     /// Makes this directory and those in it, with those that it lies in, for what a person calls so.
     pub fn make<'a>(root: &Path, dirs: impl Iterator<Item = &'a Path>, what: &str) -> Result<Self> {
-        let mut directories = Directories { made: Vec::new(), used: Vec::new(), root: None };
+        let mut directories = Directories { made: Vec::new(), root: None };
         refuse_no_directory(root, what)?;
         directories.add_root(root).map_err(|error| Failure::io(root, error))?;
         for dir in dirs {
@@ -76,7 +68,6 @@ impl Directories {
 
     /// Makes one, with those that it lies in, also where another run removes one of these meanwhile.
     fn add(&mut self, dir: &Path) -> std::io::Result<()> {
-        self.used.push(dir.to_owned());
         // What is there now, others may have made since.
         let may_be_gone =
             |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists);
@@ -95,30 +86,12 @@ impl Directories {
         }
         self.try_add(dir.parent().unwrap_or(Path::new("")))?;
         match std::fs::create_dir(dir) {
-            Ok(()) => {
-                // Only what other runs make of it depends on that.
-                let _ = setxattr(dir, MADE, b"", XattrFlags::empty());
-                self.made.push(dir.to_owned());
-            }
+            Ok(()) => self.made.push(dir.to_owned()),
             // Another process was faster, and it is that one's.
             Err(_) if dir.is_dir() => {}
             Err(error) => return Err(error),
         }
         Ok(())
-    }
-}
-
-impl Directories {
-    /// What runs made of that which was asked for, and of that in which it lies; each before those that it
-    /// lies in.
-    fn made_by_runs(&self) -> Vec<PathBuf> {
-        let is_made =
-            |dir: &&Path| self.made.iter().any(|made| made == *dir) || getxattr_query(*dir, MADE).is_ok();
-        let made = self.used.iter().flat_map(|dir| dir.ancestors().take_while(is_made));
-        let mut made: Vec<PathBuf> = made.map(Path::to_owned).collect();
-        made.sort_by_key(|dir| (std::cmp::Reverse(dir.components().count()), dir.clone()));
-        made.dedup();
-        made
     }
 }
 
@@ -147,19 +120,17 @@ pub fn settled(dir: &Path) -> PathBuf {
 
 impl Drop for Directories {
     fn drop(&mut self) {
-        // A lock that is shared is given up for the attempt: of runs that end at once, the last to try gets
-        // it.
         let is_used = |dir: &File| matches!(dir.try_lock(), Err(TryLockError::WouldBlock));
         if self.root.as_ref().is_some_and(is_used) {
             return;
         }
-        for dir in self.made_by_runs() {
+        for dir in self.made.iter().rev() {
             // It may be the root of another run; that of this one is locked already.
-            let is_root = self.root.as_ref().is_some_and(|root| is_of(root, &dir));
-            let locked = if is_root { None } else { File::open(&dir).ok() };
-            // One that is not empty is not removed, and stays.
-            if !locked.as_ref().is_some_and(is_used) && std::fs::remove_dir(&dir).is_err() {
-                let _ = removexattr(&dir, MADE);
+            let is_root = self.root.as_ref().is_some_and(|root| is_of(root, dir));
+            let locked = if is_root { None } else { File::open(dir).ok() };
+            if !locked.as_ref().is_some_and(is_used) {
+                // One that is not empty is not removed.
+                let _ = std::fs::remove_dir(dir);
             }
         }
     }
@@ -207,49 +178,6 @@ mod tests {
                 }
             });
         }
-    }
-
-    /// Whether directories have the attribute here.
-    fn has_attributes(dir: &Path) -> bool {
-        let has = setxattr(dir, MADE, b"", XattrFlags::empty()).is_ok();
-        let _ = removexattr(dir, MADE);
-        has
-    }
-
-    #[test]
-    fn the_last_run_removes_what_another_made() {
-        let root = tempfile::tempdir().unwrap();
-        if !has_attributes(root.path()) {
-            return;
-        }
-        let (new, dir) = (&root.path().join("new"), &root.path().join("new/out"));
-        let make =
-            || Directories::make(dir, [dir.join("a")].iter().map(PathBuf::as_path), "--out-dir").unwrap();
-        let (first, second, third) = (make(), make(), make());
-        drop(first);
-        drop(third);
-        assert!(dir.join("a").is_dir());
-        drop(second);
-        assert!(!new.exists());
-        // Also where all end at once.
-        for _ in 0..200 {
-            let runs = [make(), make(), make()];
-            std::thread::scope(|scope| runs.into_iter().for_each(|run| drop(scope.spawn(move || drop(run)))));
-            assert!(!new.exists());
-        }
-        // What is to stay has no such attribute, and what was there before stays.
-        let (first, second) = (make(), make());
-        drop(first);
-        std::fs::write(dir.join("target"), "").unwrap();
-        drop(second);
-        assert!(
-            !dir.join("a").exists()
-                && getxattr_query(dir, MADE).is_err()
-                && getxattr_query(new, MADE).is_err()
-        );
-        std::fs::remove_file(dir.join("target")).unwrap();
-        drop([make(), make()]);
-        assert!(dir.is_dir() && !dir.join("a").exists());
     }
 
     #[test]

@@ -153,7 +153,11 @@ impl Profile {
         // The first field that is no floating-point number with each of the marks.
         let possible = super::initial(&self.rules.options, self.rules.fixed.as_ref());
         let float = self.strict_float_end(possible).map(|end| end.offence);
-        let unfit = [0, 1].into_iter().filter_map(|mark| self.end(MARK.bit(mark)));
+        let unfit = [Mark::Point, Mark::Comma].into_iter().filter_map(|mark| {
+            // One with this mark is none for another reason, which may depend on the rows seen before it.
+            let known = self.end(MARK.bit(usize::from(mark == Mark::Comma)))?;
+            (sole_mark(&known.text) == Some(mark.other().byte())).then_some(known)
+        });
         let before = unfit.filter(|known| known.row < offence.row && was(&float, known.row));
         let float = before.filter_map(|known| sole_mark(&known.text)).next();
         by_default && decimal.or(float).is_some_and(|known| known != mark)
