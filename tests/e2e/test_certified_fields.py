@@ -256,6 +256,7 @@ def forge(isoform, text, change):
     content = said["predicate"]["content"]
     change(content["typeMap"])
     content["columns"] = str(len(content["typeMap"]))
+    said["predicate"]["distortion"]["n"] = str(int(content["rows"]) * len(content["typeMap"]))
     harness.sign(isoform, certificate, said)
 
 
