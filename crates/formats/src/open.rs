@@ -243,8 +243,7 @@ fn open_csv(
     let proposed = (format == Format::Tsv).then_some(b'\t');
     let mut by = options.certified.as_ref().and_then(|by| by.beside(&options.typing));
     let layout = by.as_ref().map_or_else(|| options.csv.clone(), |by| by.layout());
-    let dialect = detect_dialect(text.as_ref(), &layout, proposed);
-    let dialect = dialect.map_err(|error| text.blame(error))?;
+    let dialect = detect_dialect(text.as_ref(), &layout, proposed).map_err(|error| text.blame(error))?;
     if let Some(by) = &by {
         by.check_names(&dialect.names)?;
         notes.push(by.note());

@@ -84,8 +84,7 @@ pub enum Command {
     /// Convert tables, images, sounds, arrays or the wrapping of bytes, prove that the content survived, and
     /// sign a certificate
     Convert(Convert),
-    /// Show what `convert` would do, and do nothing; where that would refuse, the exit code is the one that
-    /// it would end with
+    /// Show what `convert` would do, and do nothing; the exit code is that of a conversion that would refuse
     #[command(override_usage = "isoform plan [OPTIONS] <SOURCE>... <TARGET>
        isoform plan [OPTIONS] <SOURCE>... --out-dir <DIR> --to <FORMAT>")]
     #[command(mut_arg("plan", |arg| arg.hide(true)))]
@@ -334,8 +333,7 @@ pub struct Convert {
     /// TSV, JSON Lines, arrow-stream and Avro. A failure then ends the output early and says how much is out
     #[arg(long)]
     pub stream: bool,
-    /// Only show what would be done; where that would be refused, the exit code is the one that it would end
-    /// with
+    /// Only show what would be done, as `plan` does
     #[arg(long)]
     pub plan: bool,
     /// Replace the target if it exists, and the files of --rejects and --certificate

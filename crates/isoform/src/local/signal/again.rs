@@ -117,11 +117,8 @@ pub fn measured(
         Some(pieces) => counted(pieces.count() as usize, "piece"),
         None => counted(whole.parts().len(), "part"),
     };
-    let (d, coherence) = (&stated.d, &stated.coherence);
-    Ok(Checked {
-        name: "distance",
-        found: format!("{measured} measured again: d = {d}, coherence {coherence}"),
-    })
+    let found = format!("{measured} measured again: d = {}, coherence {}", stated.d, stated.coherence);
+    Ok(Checked { name: "distance", found })
 }
 
 /// What was found of all parts.

@@ -287,10 +287,13 @@ fn other_content(first: &Path) -> Failure {
     Failure::Mismatch(format!("{shown} and others: their content is not the one that was certified"))
 }
 
+/// The photograph of this name in an album.
+type Decoded<'a> = dyn Fn(&String) -> Result<Image> + 'a;
+
 /// Decodes the sources beside the album, and measures each photograph.
 fn beside_sources(
     (dir, predicate, certified, listed): (&Path, &Predicate, &SignalContent, &BTreeMap<String, DigestSet>),
-    (to, types, target): (ImageFormat, &BTreeMap<&str, SampleType>, &dyn Fn(&String) -> Result<Image>),
+    (to, types, target): (ImageFormat, &BTreeMap<&str, SampleType>, &Decoded<'_>),
     sources: &[PathBuf],
     memory: u64,
 ) -> Result<Sides> {
