@@ -187,16 +187,16 @@ def kinds(tmp_path):
     ("images", "png", ["--quality", "80"], "--quality 80: png has none"),
     ("images", "png", ["--sample-type", "f32"], "--sample-type: means nothing for images"),
     ("images", "qoi", ["--minimise", "time"], "--minimise time: qoi has no effort"),
-    ("arrays", "csv", ["--quality", "3"], "--quality: is for arrays and images"),
+    ("arrays", "csv", ["--quality", "3"], "--quality: is for what becomes arrays"),
     ("arrays", "csv", ["--delimiter", ";"], "--delimiter is about the reading of tables"),
     ("arrays", "npz", ["--bits", "3"], "--bits 3: is about arrays that become sounds"),
     ("arrays", "npz", ["--nulls", "nan"], "--nulls: is about columns of tables"),
     ("arrays", "npz", ["--quality", "3"], "--quality is about images, and the target is npz"),
     ("sounds", "flac", ["--quality", "7"], "--quality is about images, and the target is flac"),
     ("tables", "parquet", ["--within", "psnr=30"], "--within psnr=30: tables are converted exactly"),
-    ("tables", "parquet", ["--rate", "8000"], "--rate: is for arrays and images"),
+    ("tables", "parquet", ["--rate", "8000"], "--rate: is for what becomes arrays"),
     ("tables", "xz", ["--within", "psnr=30"], "--within psnr=30: bytes are converted exactly"),
-    ("tables", "xz", ["--drop", "metadata"], "--drop: is for arrays and images"),
+    ("tables", "xz", ["--drop", "metadata"], "--drop: is for what becomes arrays"),
 ])
 def test_an_option_that_means_nothing_for_a_batch_is_refused_once(isoform, kinds, sources, to, options, told):
     """As for one target: whoever types an option and gets a result believes that it was followed."""

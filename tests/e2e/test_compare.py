@@ -342,10 +342,13 @@ def test_what_is_more_than_bytes_on_one_side_is_not_compared_as_bytes_unasked(is
     plain, other, folder = tmp_path / "sales_csv", tmp_path / "other", tmp_path / "folder"
     plain.write_bytes(pathlib.Path(sales).read_bytes())
     other.write_bytes(b"something else")
+    lines = tmp_path / "t.jsonl"
+    isoform("convert", sales, lines).expect(0)
     folder.mkdir()
     (folder / "one.parquet").write_bytes(table.read_bytes())
     for left, right, words in [
         (plain, table, [f"{plain}: neither its bytes nor its name tell a format", "t.parquet is a table (parquet)", "--from csv"]),
+        (plain, lines, ["is a table (jsonl)", "such as --from jsonl"]),
         (table, plain, [f"{plain}: neither its bytes nor its name tell a format"]),
         (folder, plain, [f"{plain}: neither its bytes nor its name tell a format", f"{folder} is a table (parquet)"]),
         (image, harness.certificate_of(table), ["p.png is an image (png)", "--from bytes"]),

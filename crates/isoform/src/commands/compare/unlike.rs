@@ -7,6 +7,7 @@ use std::path::Path;
 use ::formats::bytes::{Codec as Wrapping, names};
 use ::formats::file::ObjectFile;
 use ::formats::media::Codec;
+use ::formats::registry::Format;
 
 use crate::cli::Compare;
 use crate::commands::{cascade, signal};
@@ -61,13 +62,13 @@ fn in_words(codec: Codec) -> String {
     format!("{what} ({})", codec.name())
 }
 
-/// How a file without a format is compared with one of this.
+/// How a file without a format is compared with one of this. Formats that are no text are known by their
+/// bytes.
 fn next(codec: Codec) -> String {
-    match codec {
-        Codec::Table(_) | Codec::Arrays(_) => {
-            format!("name its format with --from, such as --from {}; ", codec.name())
-        }
-        // Images are known by their bytes.
-        Codec::Image(_) | Codec::Bytes(_) => String::new(),
-    }
+    let format = match codec {
+        Codec::Table(format) if format.is_text() => codec.name(),
+        Codec::Table(_) | Codec::Arrays(_) => Format::Csv.name(),
+        Codec::Image(_) | Codec::Bytes(_) => return String::new(),
+    };
+    format!("name its format with --from, such as --from {format}; ")
 }
