@@ -378,6 +378,21 @@ def test_an_album_keeps_one_bound_with_fewer_bytes_than_one_quality_for_all(isof
         isoform("verify", path).expect(0)
 
 
+@pytest.mark.parametrize("within, floor, ending", [
+    ("max-error=90", "max-error=100", "webp"), ("psnr=34,ssimulacra2=60", "psnr=31", "jpg"), ("snr=20", "snr=17", "webp"),
+    ("coherence=0.95", "coherence=0.9", "jpg"), ("rmse=5", "rmse=7", "jpg"),
+])
+def test_each_photograph_of_an_album_is_verified_by_itself(isoform, tmp_path, within, floor, ending):
+    (tmp_path / "in").mkdir()
+    for name in ("astronaut.png", "coffee.png"):
+        Image.open(photograph(name)).convert("RGB").resize((150, 100)).save(tmp_path / "in" / name)
+    isoform("convert", tmp_path / "in", "--out-dir", tmp_path / "o", "--to", ending, "--within", within, "--part-floor", floor).expect(0)
+    made = sorted((tmp_path / "o").glob(f"*.{ending}"))
+    assert len(made) == 2
+    for path in (tmp_path / "o", *made):
+        assert "BOUNDED holds" in isoform("verify", path).expect(0).out
+
+
 @pytest.mark.parametrize("target, floor", [("jpg", "psnr=60"), ("webp", "coherence=0.95"), ("jpg", "max-error=1")])
 def test_an_album_that_misses_a_floor_tells_the_photograph_and_what_was_reached(isoform, tmp_path, target, floor):
     (tmp_path / "al").mkdir()

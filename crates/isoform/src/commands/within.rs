@@ -13,6 +13,7 @@ use ::formats::media::{self, BUDGETS, Codec, Key, MediaType};
 
 use crate::cli::Convert;
 use crate::failure::{Failure, Result, by_maker};
+use crate::local::effective::FROM_TARGET;
 use crate::local::signal::{Distortion, PEAK};
 use crate::report::{distance, fixed};
 
@@ -116,8 +117,13 @@ pub fn check_stated(at: &Path, predicate: &Predicate) -> Result<()> {
     });
     let (asked, gates) = read.map_err(|failure| unknown(&failure.to_string()))?;
     let found = stated.budget().map_err(|error| unknown(&error.to_string()))?;
-    // Those of an album are in the certificates of its photographs.
-    let gates = if parameters.contains_key("album") { Vec::new() } else { gates };
+    let (asked, gates) = match parameters.contains_key("album") {
+        // The gates of an album are in the certificates of its photographs.
+        true if parameters.get(FROM_TARGET).is_some_and(Value::is_object) => (asked, Vec::new()),
+        // Each of these has its floor for a bound.
+        true => (Budget::within(asked.part), gates),
+        false => (asked, gates),
+    };
     let measures = stated.gates.iter().filter_map(|gate| {
         Some(Gate { measure: Measure::named(&gate.name)?, limit: gate.limit.parse().unwrap_or(f64::NAN) })
     });
