@@ -258,7 +258,7 @@ def test_refusals_are_foretold(isoform, converted, sales, tmp_path):
     assert isoform("plan", sales, converted, "--force", "--json").expect(0).json()["refusals"] == []
     told = isoform("plan", sales, tmp_path / "nowhere" / "out.parquet").expect(1).out
     assert "convert would refuse" in told and "make it first" in told
-    assert "none.csv" in isoform("plan", tmp_path / "none.csv", converted).expect(1).err
+    assert "none.csv" in isoform("plan", tmp_path / "none.csv", tmp_path / "new.parquet").expect(1).err
 
 
 @pytest.mark.parametrize("options, told", [
