@@ -12,24 +12,17 @@ use super::number::Width;
 use super::odd_numbers::may_be_odd;
 use super::temporal::Temporal;
 use super::typing::{FloatStyle, Style, Typing, told};
+use crate::annotation::with_inside;
 use crate::carry::{twice, type_told, union};
 use crate::text::Exception;
 use crate::{Error, Place, Result, limits};
 
 /// The type that values of `data_type` are read as: dictionaries and runs by their values.
 pub(super) fn plain_type(data_type: &DataType) -> DataType {
-    use DataType as T;
     match data_type {
-        T::Dictionary(_, value) => plain_type(value),
-        T::RunEndEncoded(_, values) => plain_type(values.data_type()),
-        T::List(f) => T::List(plain_field(f)),
-        T::LargeList(f) => T::LargeList(plain_field(f)),
-        T::ListView(f) => T::ListView(plain_field(f)),
-        T::LargeListView(f) => T::LargeListView(plain_field(f)),
-        T::FixedSizeList(f, size) => T::FixedSizeList(plain_field(f), *size),
-        T::Map(f, ordered) => T::Map(plain_field(f), *ordered),
-        T::Struct(fields) => T::Struct(fields.iter().map(plain_field).collect()),
-        other => other.clone(),
+        DataType::Dictionary(_, value) => plain_type(value),
+        DataType::RunEndEncoded(_, values) => plain_type(values.data_type()),
+        other => with_inside(other, &mut plain_field),
     }
 }
 
