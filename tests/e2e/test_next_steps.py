@@ -412,6 +412,17 @@ def test_a_target_whose_name_tells_no_format_is_told_which_there_are(isoform, tm
     assert (tmp_path / "s.json").read_text() == '{"a":1}\n'
 
 
+def test_a_json_array_is_no_delimited_text_whatever_its_name_says(isoform, tmp_path):
+    for name, text in [("a.txt", '[{"a":1},{"a":2}]\n'), ("a.csv", '\ufeff [\n {"a":1}\n]\n'), ("a.log", '[{"a":1}]')]:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        told = isoform("convert", name, "x.parquet", cwd=tmp_path).expect(9).err
+        assert f"{name}: this is a JSON array of records; write one record on each line first: jq -c '.[]'" in told, told
+        assert ("or say --from csv" in told) == (name != "a.log"), told
+    isoform("convert", "a.txt", "x.parquet", "--from", "csv", "--header", "no", cwd=tmp_path).expect(0)
+    (tmp_path / "other.csv").write_text('[a],{"b"\n1,2\n')
+    isoform("convert", "other.csv", "y.parquet", cwd=tmp_path).expect(0)
+
+
 def test_records_of_json_in_a_file_without_a_known_name_lead_to_from_jsonl(isoform, tmp_path):
     (tmp_path / "lines.json").write_text('{"a":1}\n{"a":2}\n')
     (tmp_path / "mark.log").write_text('\ufeff\n {"a":1}\n', encoding="utf-8")

@@ -90,6 +90,8 @@ def test_a_guess_says_to_which_encoding_it_came_and_why(isoform, tmp_path):
     source, target = tmp_path / "a.csv", tmp_path / "a.parquet"
     cases = [
         ("id,v\n1,x\n2,\xe9\n".encode("latin-1"), "encoding windows-1252: byte 11, in line 3, is no UTF-8"),
+        ("id,v\r1,x\r2,\xe9\r".encode("latin-1"), "encoding windows-1252: byte 11, in line 3, is no UTF-8"),
+        ("id,v\r\n1,x\r\n2,\xe9\r\n".encode("latin-1"), "encoding windows-1252: byte 13, in line 3, is no UTF-8"),
         ("id,v\n1,x\n2,\xe9\n".encode(), "encoding utf-8: all of the text is"),
         ("\ufeffid,v\n1,x\n2,\xe9\n".encode("utf-16-le"), "encoding utf-16le: its byte order mark says so"),
     ]

@@ -42,6 +42,7 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
         return Err(Error::unsupported(Place::default(), "this is a zip archive or a spreadsheet", hint));
     }
     match named {
+        Some(format @ (Format::Csv | Format::Tsv)) if is_array(start) => Err(array(Some(format))),
         Some(format) if format.is_text() => Ok((format, wrapping)),
         // Before version 0.15 a message began with its length.
         Some(Format::ArrowFile | Format::ArrowStream) if matches!(start, [_, _, _, 0, ..]) => {
@@ -54,10 +55,7 @@ pub fn detect(file: &ObjectFile, said: Option<Format>) -> Result<(Format, Wrappi
             Err(Error::malformed("file", Place::at_byte(0), what))
         }
         None if wrapping != Wrapping::Raw => Ok((inside(file, wrapping)?, wrapping)),
-        None if is_array(start) => {
-            let hint = "write one record on each line first: jq -c '.[]' FILE > FILE.jsonl";
-            Err(Error::unsupported(Place::default(), "this is a JSON array of records", hint))
-        }
+        None if is_array(start) => Err(array(None)),
         None => match no_table(&names::split(file.path()).0) {
             Some(name) if start.is_empty() => Err(empty(name)),
             _ => Err(unknown(start)),
@@ -82,6 +80,15 @@ fn no_table(name: &str) -> Option<&'static str> {
 fn is_array(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     matches!(start, [b'[', rest @ ..] if rest.trim_ascii_start().starts_with(b"{"))
+}
+
+/// That a file is a JSON array, whatever its name says.
+fn array(named: Option<Format>) -> Error {
+    let mut hint = "write one record on each line first: jq -c '.[]' FILE > FILE.jsonl".to_owned();
+    if let Some(named) = named {
+        hint += &format!("; or say --from {}", named.name());
+    }
+    Error::unsupported(Place::default(), "this is a JSON array of records", hint)
 }
 
 /// That nothing tells the format of an object that begins so.

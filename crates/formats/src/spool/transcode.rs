@@ -102,8 +102,7 @@ fn refuse_other_mark(given: Encoding, head: &[u8]) -> Result<()> {
 pub(super) fn not_utf8(text: &TextFile) -> Result<Option<NotUtf8>> {
     let mut check = Utf8Check::default();
     let mut block = vec![0; READ_BYTES];
-    let (mut offset, mut line) = (0, 1);
-    let lines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count() as u64;
+    let (mut offset, mut ends) = (0, LineEnds::default());
     loop {
         let count = text.read_at(offset, &mut block)?;
         let found = if count == 0 { check.finish() } else { check.feed(&block[..count]) };
@@ -111,12 +110,34 @@ pub(super) fn not_utf8(text: &TextFile) -> Result<Option<NotUtf8>> {
             // Behind a character that is begun at the end of a block no line ends in it.
             Err(byte) => {
                 let before = usize::try_from(byte.saturating_sub(offset)).unwrap_or(count).min(count);
-                return Ok(Some(NotUtf8 { byte, line: line + lines(&block[..before]) }));
+                ends.count(&block[..before]);
+                return Ok(Some(NotUtf8 { byte, line: 1 + ends.lines() }));
             }
             Ok(()) if count == 0 => return Ok(None),
-            Ok(()) => line += lines(&block[..count]),
+            Ok(()) => ends.count(&block[..count]),
         }
         offset += count as u64;
+    }
+}
+
+/// The ends of lines in a text.
+#[derive(Default)]
+struct LineEnds {
+    feeds: u64,
+    returns: u64,
+}
+
+impl LineEnds {
+    fn count(&mut self, bytes: &[u8]) {
+        self.feeds += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        if self.feeds == 0 {
+            self.returns += memchr::memchr_iter(b'\r', bytes).count() as u64;
+        }
+    }
+
+    /// Lines that ended: by carriage returns where a text has nothing else.
+    fn lines(&self) -> u64 {
+        if self.feeds == 0 { self.returns } else { self.feeds }
     }
 }
 
