@@ -101,6 +101,10 @@ fn plain_type(data_type: &DataType, depth: usize) -> Result<DataType> {
         | DataType::Decimal64(precision, scale)
         | DataType::Decimal128(precision, scale)
         | DataType::Decimal256(precision, scale) => plain_decimal(*precision, *scale)?,
+        DataType::FixedSizeBinary(size) | DataType::FixedSizeList(_, size) if *size < 0 => {
+            let what = format!("a type of a fixed size has a size of {size}");
+            return Err(Error::malformed("table", Place::default(), what));
+        }
         // Both mean a moment without a zone (Schema.fbs of Arrow), and writers write the second.
         DataType::Timestamp(unit, Some(zone)) if zone.is_empty() => DataType::Timestamp(*unit, None),
         DataType::BinaryView => DataType::Binary,
@@ -281,6 +285,19 @@ mod tests {
             let dictionary = DictionaryArray::try_new(keys, Arc::new(of(value))).unwrap();
             let error = normalised(Arc::new(dictionary)).unwrap_err().to_string();
             assert!(error.contains("column \"a\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_size_below_zero_is_malformed_even_without_rows() {
+        let item = Arc::new(Field::new("item", DataType::Int32, true));
+        for broken in [DataType::FixedSizeBinary(-5), DataType::FixedSizeList(item, -1)] {
+            let within = Fields::from(vec![Field::new("b", broken.clone(), true)]);
+            for held in [broken, DataType::Struct(within)] {
+                let error = schema(&Schema::new(vec![Field::new("a", held, true)])).unwrap_err();
+                assert!(matches!(error, Error::Malformed { .. }), "{error}");
+                assert!(error.to_string().contains("column \"a\""), "{error}");
+            }
         }
     }
 
