@@ -248,7 +248,8 @@ pub fn verify(
         }
         Content::Bytes(content) => {
             let about = (predicate, content);
-            let bytes = super::bytes::check_content(&file, about, sources.first(), &mut checks, progress)?;
+            let bytes =
+                super::bytes::check_content(&file, about, sources.first(), machine, &mut checks, progress)?;
             ("contentBytes", bytes)
         }
     };
