@@ -170,6 +170,67 @@ def test_the_same_bytes_whatever_the_threads_and_the_memory(isoform, tmp_path):
         assert len(digests) == 1, ending
 
 
+def of_members(isoform, path, codec, data):
+    """An object of many members, of which several threads decode stretches of at least 1 MiB."""
+    if codec == "bgzf":
+        plain = path.with_suffix(".plain")
+        plain.write_bytes(data)
+        isoform("convert", plain, path, "--from", "raw", "--to", "bgzf").expect(0)
+        harness.certificate_of(path).unlink()
+        plain.unlink()
+    else:
+        pieces = [data[at : at + 450_000] for at in range(0, len(data), 450_000)]
+        path.write_bytes(b"".join(pack(codec, piece) for piece in pieces))
+
+
+# What cannot be packed has a stretch in each 1 MiB or a little more.
+HARD = random.Random(3).randbytes(5_000_000)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "bgzf", "zstd", "xz", "bzip2", "lz4"])
+def test_threads_that_unwrap_members_give_what_one_gives(isoform, tmp_path, codec):
+    source = tmp_path / f"x.{ENDINGS[codec]}"
+    packed = tmp_path / "packed"
+    of_members(isoform, packed, codec, HARD)
+    packed.rename(source)
+    seen = []
+    for threads in (1, 2, 5):
+        out = tmp_path / str(threads)
+        out.mkdir()
+        use = ("--threads", str(threads))
+        done = isoform("convert", source, out / "x", *use, "--json").expect(0).json()
+        assert (out / "x").read_bytes() == HARD
+        said = harness.statement(harness.certificate_of(out / "x"))
+        for moment in ("startedOn", "finishedOn"):
+            del said["predicate"]["conversion"][moment]
+        plan = isoform("plan", source, out / "y", *use, "--json").expect(0).json()
+        found = isoform("inspect", source, *use, "--json").expect(0).json()
+        verified = isoform("verify", out / "x", "--source", source, *use).expect(0).out.replace(str(out), "")
+        same = isoform("compare", source, out / "x", *use, "--json", "--from", "bytes").expect(0).json()
+        assert same["equal"] and same["left"]["contentBytes"] == len(HARD)
+        seen.append((done["members"], plan["members"], found["members"], found["content"], said, verified))
+    members = 1 if codec == "bgzf" else -(-len(HARD) // 450_000)
+    assert seen[0][:3] == (members, members, members)
+    assert seen[1:] == seen[:1] * 2
+
+
+@pytest.mark.parametrize("codec", ["gzip", "bgzf", "zstd", "xz", "bzip2", "lz4"])
+def test_a_fault_behind_sound_members_is_told_with_its_place_by_any_threads(isoform, tmp_path, codec):
+    source = tmp_path / f"x.{ENDINGS[codec]}"
+    packed = tmp_path / "packed"
+    of_members(isoform, packed, codec, HARD)
+    packed.rename(source)
+    place = 2_900_000
+    harness.flip(source, place, bit=4)
+    for command in (("convert", source, tmp_path / "x.bin"), ("plan", source, tmp_path / "x.bin"), ("inspect", source)):
+        for threads in (1, 2, 5):
+            done = isoform(*command, "--threads", str(threads)).expect(9)
+            told = int(re.search(r"byte (\d+)", done.err)[1])
+            # It is told where the decoder met it: at the end of its member, or of what was read of the object.
+            assert place - 300_000 < told < place + 800_000 and source.name in done.err, done.err
+            assert "panicked" not in done.err and harness.listing(tmp_path) == [source.name]
+
+
 @pytest.mark.parametrize("size", [0, 1])
 def test_nothing_and_next_to_nothing(isoform, tmp_path, size):
     source = tmp_path / "x.log"

@@ -7,6 +7,7 @@ use bzip2::write::BzEncoder;
 
 use crate::bytes::xz;
 use crate::error::{Error, Place, Result};
+use crate::limits::DECODER_WINDOW_BYTES_MAX;
 
 /// Bytes of a block for which there is room at first.
 const BLOCK_BYTES: usize = 64 << 10;
@@ -148,7 +149,7 @@ impl Codec {
                 whole(bounded(&mut decoder, max)?, decoder.total_in(), stored.len())
             }
             Codec::Xz(_) => {
-                let decoder = xz::decoder(stored.as_slice());
+                let decoder = xz::decoder(stored.as_slice(), DECODER_WINDOW_BYTES_MAX);
                 let mut decoder = decoder.map_err(|error| Spoilt::Bytes(error.to_string()))?;
                 whole(bounded(&mut decoder, max)?, decoder.total_in(), stored.len())
             }

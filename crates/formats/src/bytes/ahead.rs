@@ -3,16 +3,17 @@
 //!
 //! Where members begin is guessed by their first bytes, and proven by decoding: a stretch counts only if it
 //! decodes as whole members up to its last byte, so that what follows begins where one thread would have come
-//! to. Where it does not, the object is decoded by one thread from there on. So the content is that
+//! to. Where it does not, the object is decoded by one thread from there on. So content and totals are those
 //! of a [`BytesReader`], whatever the threads, and there is a fault where that meets one.
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
-use std::thread::Builder;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
 
 use super::codec::HEAD_BYTES;
-use super::{BytesReader, Codec, bgzf};
+use super::{BytesReader, Codec, Totals, bgzf};
 use crate::error::{Error, Result};
 use crate::file::ObjectFile;
 
@@ -29,53 +30,203 @@ const HELD_BYTES: usize = 16 << 20;
 /// Content that is handed over at once.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Takes content, and the offset in the object up to which it was decoded.
-pub type Take<'a> = &'a mut dyn FnMut(&[u8], u64) -> Result<()>;
+/// The window of a member that is decoded ahead at most. What has a larger one is decoded by one thread,
+/// which holds it once.
+const WINDOW_BYTES_MAX: u64 = 32 << 20;
 
-/// Decodes an object on `workers` threads and hands its content over in order.
-///
-/// # Errors
-/// Those of [`BytesReader::fill`], and of `take`.
-pub fn decode(codec: Codec, file: &Arc<ObjectFile>, workers: usize, take: Take<'_>) -> Result<()> {
-    if workers < 2 || mark(codec).is_none() || file.len() < 2 * STRETCH_BYTES {
-        return drain(&mut BytesReader::new(codec, file.clone()), &mut Taken::new(take, (0, 0)));
+/// Memory that each thread takes at most which decodes such an object ahead, with what waits for its turn;
+/// `None` where no object is decoded so.
+pub fn thread_bytes(codec: Codec) -> Option<u64> {
+    mark(codec)?;
+    let decoder = match codec {
+        Codec::Zstd | Codec::Xz => WINDOW_BYTES_MAX + (2 << 20),
+        // Blocks of 4 MiB, packed and unpacked, and what stood before them.
+        Codec::Lz4 => 13 << 20,
+        Codec::Bzip2 => 5 << 20,
+        _ => 1 << 20,
+    };
+    Some(HELD_BYTES as u64 + decoder)
+}
+
+/// The content of an object as one stream, decoded ahead of whoever reads it.
+pub struct Ahead {
+    way: Way,
+    /// Members before the one that is being read, or before the stretch that is.
+    before: u64,
+    totals: Totals,
+    position: u64,
+}
+
+enum Way {
+    /// By the thread that reads.
+    Here(BytesReader),
+    /// By others.
+    Line(Line),
+    Broken,
+}
+
+impl From<BytesReader> for Ahead {
+    /// What this reader gives, decoded by the thread that reads.
+    fn from(mut reader: BytesReader) -> Self {
+        let position = reader.position();
+        Ahead { way: Way::Here(reader), before: 0, totals: Totals::default(), position }
     }
-    let (mut at, mut reached) = (0, 0);
-    let broken = std::thread::scope(|scope| {
-        let mut waiting = VecDeque::new();
+}
+
+impl Ahead {
+    /// Reads a whole object, decoded on up to `workers` threads where it has several members, else by the
+    /// thread that reads.
+    ///
+    /// # Errors
+    /// Those of reading the object: where its second member begins is looked for.
+    pub fn new(codec: Codec, file: &Arc<ObjectFile>, workers: usize) -> Result<Self> {
+        let here = || Ahead::from(BytesReader::new(codec, file.clone()));
+        if workers < 2 || mark(codec).is_none() || file.len() < 2 * STRETCH_BYTES {
+            return Ok(here());
+        }
+        let end = next_member(codec, file, STRETCH_BYTES, &mut vec![0; BLOCK_BYTES])?;
+        if end == file.len() {
+            return Ok(here());
+        }
+        let line = Line::new(codec, file.clone(), 0..end, workers);
+        Ok(Ahead { way: Way::Line(line), before: 0, totals: Totals::default(), position: 0 })
+    }
+
+    /// Threads that decode.
+    pub fn workers(&self) -> usize {
+        match &self.way {
+            Way::Line(line) => line.threads.len().max(1),
+            Way::Here(_) | Way::Broken => 1,
+        }
+    }
+
+    /// Fills `out` as far as there is content; fewer bytes only at its end.
+    ///
+    /// # Errors
+    /// Those of [`BytesReader::fill`]. What was decoded before a fault is in `out`, and counted in the
+    /// totals. There is nothing more to be read then.
+    pub fn fill(&mut self, out: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while filled < out.len() {
+            match self.read(&mut out[filled..])? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        Ok(filled)
+    }
+
+    /// What was seen so far: at the end of the content, what one thread would have counted.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Offset in the object up to which all is decoded that was given; it never goes back.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Some of the content; nothing only at its end.
+    fn read(&mut self, out: &mut [u8]) -> Result<usize> {
         loop {
-            while waiting.len() < workers && at < file.len() {
-                let range = at..next_member(codec, file, at + STRETCH_BYTES)?;
-                let reader = BytesReader::range(codec, file.clone(), range.clone());
-                let decode = move || Stretch::decoded(reader);
-                let Ok(stretch) = Builder::new().spawn_scoped(scope, decode) else { break };
-                at = range.end;
-                waiting.push_back((range, stretch));
-            }
-            let Some((range, stretch)) = waiting.pop_front() else {
-                // This thread decodes the rest where the system gives no other.
-                return Ok((at < file.len()).then_some((at, 0)));
+            let line = match &mut self.way {
+                Way::Here(_) => return self.read_here(out),
+                Way::Line(line) => line,
+                Way::Broken => return Err(Error::Bug("a reader was used after its error".into())),
             };
-            let stretch = stretch.join().map_err(|_| Error::Bug("a thread that decodes died".into()))?;
-            let mut taken = Taken::new(take, (0, reached));
-            let handed = stretch.and_then(|stretch| stretch.hand_over(&range, &mut taken));
-            reached = taken.reached;
-            match handed {
-                Ok(()) => {}
-                Err(error) if taken.refused || !is_of_bytes(&error) => return Err(error),
-                // One thread would meet it too.
-                Err(error) if range.end == file.len() && taken.bytes > 0 => return Err(error),
-                Err(_) => return Ok(Some((range.start, taken.bytes))),
+            line.begin_stretches()?;
+            let Some(stretch) = line.waiting.front_mut() else {
+                // The system gives no other thread.
+                let (at, end) = (line.next.start, line.file.len());
+                if at == end {
+                    return Ok(0);
+                }
+                self.go_on_here(at, 0)?;
+                continue;
+            };
+            if let Some(block) = &mut stretch.block {
+                let content = &block.content[stretch.taken..block.count];
+                let count = content.len().min(out.len());
+                out[..count].copy_from_slice(&content[..count]);
+                stretch.taken += count;
+                stretch.given += count as u64;
+                self.totals.bytes += count as u64;
+                if stretch.taken == block.count {
+                    (self.position, stretch.taken) = (self.position.max(block.position), 0);
+                    stretch.block.take().into_iter().for_each(|block| line.spare.give(block.content));
+                }
+                return Ok(count);
             }
-        }
-    })?;
-    match broken {
-        None => Ok(()),
-        Some((start, left_out)) => {
-            let mut reader = BytesReader::range(codec, file.clone(), start..file.len());
-            drain(&mut reader, &mut Taken::new(take, (left_out, reached)))
+            let (codec, start, end, given) =
+                (line.codec, stretch.range.start, stretch.range.end, stretch.given);
+            match stretch.pieces.recv() {
+                Ok(Piece::Content(block)) => {
+                    self.totals.members = counted(codec, self.before + block.members);
+                    stretch.block = Some(block);
+                }
+                Ok(Piece::End(members)) => {
+                    self.before = counted(codec, self.before + members);
+                    self.totals.members = self.before;
+                    self.position = self.position.max(end);
+                    line.waiting.pop_front();
+                }
+                Ok(Piece::Fault(error)) => {
+                    // One thread would meet it too.
+                    let same = end == line.file.len() && !matches!(error, Error::Limit { .. });
+                    if same || !is_of_bytes(&error) {
+                        self.way = Way::Broken;
+                        return Err(error);
+                    }
+                    self.go_on_here(start, given)?;
+                }
+                Err(_) => {
+                    self.way = Way::Broken;
+                    return Err(Error::Bug("a thread that decodes died".into()));
+                }
+            }
         }
     }
+
+    /// Has the thread that reads decode from the beginning of a stretch on, of whose content so many bytes
+    /// were given.
+    fn go_on_here(&mut self, start: u64, given: u64) -> Result<()> {
+        let Way::Line(line) = std::mem::replace(&mut self.way, Way::Broken) else { return Ok(()) };
+        let (codec, file) = (line.codec, line.file.clone());
+        // The others have ended before, and given their memory back.
+        drop(line);
+        let end = file.len();
+        let mut reader = BytesReader::range(codec, file, start..end);
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut left = given;
+        while left > 0 {
+            let count = BLOCK_BYTES.min(usize::try_from(left).unwrap_or(usize::MAX));
+            if reader.fill(&mut block[..count])? < count {
+                return Err(Error::Bug("what was decoded twice differs".into()));
+            }
+            left -= count as u64;
+        }
+        self.way = Way::Here(reader);
+        Ok(())
+    }
+
+    fn read_here(&mut self, out: &mut [u8]) -> Result<usize> {
+        let Way::Here(reader) = &mut self.way else { return Ok(0) };
+        let before = reader.totals().bytes;
+        let filled = reader.fill(out);
+        let totals = reader.totals();
+        self.totals.bytes += totals.bytes - before;
+        self.totals.members = counted(reader.codec(), self.before + totals.members);
+        match filled {
+            Ok(_) => self.position = self.position.max(reader.position()),
+            Err(_) => self.way = Way::Broken,
+        }
+        filled
+    }
+}
+
+/// Members as one reader counts them: to it, all blocks of BGZF are one.
+fn counted(codec: Codec, members: u64) -> u64 {
+    if codec == Codec::Bgzf { members.min(1) } else { members }
 }
 
 /// Whether an error may come from cutting where no member begins.
@@ -83,93 +234,162 @@ fn is_of_bytes(error: &Error) -> bool {
     matches!(error, Error::Malformed { .. } | Error::Unsupported { .. } | Error::Limit { .. })
 }
 
-/// Where content goes, but for its first bytes, which went there before.
-struct Taken<'a, 't> {
-    take: &'a mut (dyn FnMut(&[u8], u64) -> Result<()> + 't),
-    left_out: u64,
-    bytes: u64,
-    /// The offset in the object up to which all is decoded that went there.
-    reached: u64,
-    /// Whether an error is that of whoever takes it.
-    refused: bool,
+/// Stretches that are decoded side by side, and the threads that do.
+struct Line {
+    codec: Codec,
+    file: Arc<ObjectFile>,
+    /// The stretch to begin next; none at the end of the object.
+    next: Range<u64>,
+    waiting: VecDeque<Stretch>,
+    work: Option<Sender<Work>>,
+    threads: Vec<JoinHandle<()>>,
+    spare: Spare,
 }
 
-impl<'a, 't> Taken<'a, 't> {
-    fn new(
-        take: &'a mut (dyn FnMut(&[u8], u64) -> Result<()> + 't),
-        (left_out, reached): (u64, u64),
-    ) -> Self {
-        Taken { take, left_out, bytes: 0, reached, refused: false }
-    }
-
-    fn push(&mut self, content: &[u8], position: u64) -> Result<()> {
-        let known = usize::try_from(self.left_out.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
-        self.bytes += content.len() as u64;
-        self.reached = self.reached.max(position);
-        let taken = (self.take)(&content[known.min(content.len())..], self.reached);
-        self.refused = taken.is_err();
-        taken
-    }
-}
-
-fn drain(reader: &mut BytesReader, taken: &mut Taken<'_, '_>) -> Result<()> {
-    let mut block = vec![0; BLOCK_BYTES];
-    loop {
-        let before = reader.totals().bytes;
-        let filled = reader.fill(&mut block);
-        // What was decoded before a fault is content too.
-        let count = (reader.totals().bytes - before) as usize;
-        taken.push(&block[..count], reader.position())?;
-        if filled? < BLOCK_BYTES {
-            return Ok(());
-        }
-    }
-}
-
-/// The content of a stretch, and the reader of what was too much to wait.
+/// A stretch whose content is wanted, or is being decoded.
 struct Stretch {
-    content: Vec<u8>,
-    rest: Option<BytesReader>,
+    range: Range<u64>,
+    pieces: Receiver<Piece>,
+    /// What is being given of it, and how many bytes of that were.
+    block: Option<Block>,
+    taken: usize,
+    /// Bytes of its content that were given.
+    given: u64,
 }
 
-impl Stretch {
-    fn decoded(mut reader: BytesReader) -> Result<Self> {
-        let mut content = Vec::new();
-        while content.len() < HELD_BYTES {
-            let filled = content.len();
-            content.resize(filled + BLOCK_BYTES, 0);
-            let count = reader.fill(&mut content[filled..])?;
-            if count < BLOCK_BYTES {
-                content.truncate(filled + count);
-                return Ok(Stretch { content, rest: None });
-            }
-        }
-        Ok(Stretch { content, rest: Some(reader) })
+/// What a thread is to do.
+struct Work {
+    range: Range<u64>,
+    pieces: SyncSender<Piece>,
+}
+
+/// What comes of a stretch, in this order.
+enum Piece {
+    Content(Block),
+    /// All of it was decoded, and has so many members.
+    End(u64),
+    Fault(Error),
+}
+
+/// Content, of which the first `count` bytes count.
+struct Block {
+    content: Vec<u8>,
+    count: usize,
+    /// Offset in the object up to which it is decoded, and members of the stretch up to there.
+    position: u64,
+    members: u64,
+}
+
+/// Buffers that are used again: fresh memory costs more than filling it.
+#[derive(Clone, Default)]
+struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spare {
+    fn take(&self) -> Vec<u8> {
+        lock(&self.0).pop().unwrap_or_else(|| vec![0; BLOCK_BYTES])
     }
 
-    fn hand_over(self, range: &Range<u64>, taken: &mut Taken<'_, '_>) -> Result<()> {
-        match self.rest {
-            None => taken.push(&self.content, range.end),
-            Some(mut reader) => {
-                taken.push(&self.content, reader.position())?;
-                drain(&mut reader, taken)
+    fn give(&self, content: Vec<u8>) {
+        lock(&self.0).push(content);
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Line {
+    /// Starts the threads, or as many as the system gives.
+    fn new(codec: Codec, file: Arc<ObjectFile>, next: Range<u64>, workers: usize) -> Self {
+        let ((work, wanted), spare) = (channel::<Work>(), Spare::default());
+        let wanted = Arc::new(Mutex::new(wanted));
+        let thread = |_| {
+            let (wanted, file, spare) = (wanted.clone(), file.clone(), spare.clone());
+            let run = move || {
+                // Whoever waits for work holds it; the others would only wait too.
+                let draw = || lock(&wanted).recv();
+                while let Ok(Work { range, pieces }) = draw() {
+                    let reader = BytesReader::range(codec, file.clone(), range).within(WINDOW_BYTES_MAX);
+                    decode(reader, &spare, &pieces);
+                }
+            };
+            Builder::new().spawn(run).ok()
+        };
+        let threads = (0..workers).map_while(thread).collect();
+        Line { codec, file, next, waiting: VecDeque::new(), work: Some(work), threads, spare }
+    }
+
+    /// Has each thread that has none decode a stretch.
+    fn begin_stretches(&mut self) -> Result<()> {
+        while self.waiting.len() < self.threads.len() && self.next.start < self.next.end {
+            let end = self.next.end;
+            let mut block = self.spare.take();
+            let after = next_member(self.codec, &self.file, end + STRETCH_BYTES, &mut block)?;
+            self.spare.give(block);
+            let range = std::mem::replace(&mut self.next, end..after);
+            let (sender, pieces) = sync_channel(HELD_BYTES / BLOCK_BYTES);
+            if let Some(work) = &self.work {
+                // A thread that died is met where its content is missing.
+                drop(work.send(Work { range: range.clone(), pieces: sender }));
             }
+            self.waiting.push_back(Stretch { range, pieces, block: None, taken: 0, given: 0 });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    /// Ends the threads: each decodes one block more at most, for which nobody waits.
+    fn drop(&mut self) {
+        self.waiting.clear();
+        self.work = None;
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Decodes a stretch for as long as its content is wanted.
+fn decode(mut reader: BytesReader, spare: &Spare, pieces: &SyncSender<Piece>) {
+    loop {
+        let mut content = spare.take();
+        let before = reader.totals().bytes;
+        let filled = reader.fill(&mut content);
+        let totals = reader.totals();
+        // What was decoded before a fault is content too.
+        let count = (totals.bytes - before) as usize;
+        let last = match filled {
+            Ok(filled) if filled == content.len() => None,
+            Ok(_) => Some(Piece::End(totals.members)),
+            Err(error) => Some(Piece::Fault(error)),
+        };
+        let block = Block { content, count, position: reader.position(), members: totals.members };
+        let sent = match count {
+            0 => {
+                spare.give(block.content);
+                Ok(())
+            }
+            _ => pieces.send(Piece::Content(block)),
+        };
+        match (sent, last) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(last)) => return drop(pieces.send(last)),
+            (Err(_), _) => return,
         }
     }
 }
 
 /// Where a member seems to begin, at `from` or after it; the end of the object where none is found.
-fn next_member(codec: Codec, file: &ObjectFile, from: u64) -> Result<u64> {
+fn next_member(codec: Codec, file: &ObjectFile, from: u64, block: &mut [u8]) -> Result<u64> {
     let Some(mark) = mark(codec) else { return Ok(file.len()) };
-    let mut block = vec![0; BLOCK_BYTES];
     let (mut at, end) = (from, file.len().min(from.saturating_add(LOOK_BYTES)));
     while at < end {
-        let count = file.read_at(&mut block, at)?;
+        let count = file.read_at(block, at)?;
         let begins = |found: &usize| begins(codec, &block[*found..count]);
         if let Some(found) = memchr::memmem::find_iter(&block[..count], mark).find(begins) {
             return Ok(at + found as u64);
         }
-        if count < BLOCK_BYTES {
+        if count < block.len() {
             break;
         }
         // A head that this block cuts is whole in the next one.
@@ -201,87 +421,4 @@ fn begins(codec: Codec, head: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bytes::conformance::{encode, sample};
-    use crate::bytes::{CODECS, Settings};
-    use crate::conformance::file_of;
-
-    /// Content, or the fault and what came before it.
-    fn outcome(codec: Codec, object: &[u8], workers: usize) -> (Vec<u8>, Option<String>) {
-        let (file, mut content) = (file_of(object).unwrap(), Vec::new());
-        let mut last = 0;
-        let done = decode(codec, &file, workers, &mut |bytes, position| {
-            assert!(position >= last, "positions go on");
-            last = position;
-            content.extend_from_slice(bytes);
-            Ok(())
-        });
-        (content, done.err().map(|error| error.to_string()))
-    }
-
-    /// An object of many members that one thread after another decodes.
-    fn object(codec: Codec) -> (Vec<u8>, Vec<u8>) {
-        let content = sample(11, 12 << 20);
-        let cuts: Vec<usize> = (1..24).map(|part| part << 19).collect();
-        let level = codec.levels().map_or(0, |levels| *levels.known.start());
-        (encode(Settings { codec, level }, &content, &cuts).unwrap(), content)
-    }
-
-    #[test]
-    fn threads_give_the_content_that_one_gives() {
-        for codec in CODECS {
-            let (object, content) = object(codec);
-            let stretches = next_member(codec, &file_of(&object).unwrap(), STRETCH_BYTES).unwrap();
-            assert_eq!(stretches < object.len() as u64, mark(codec).is_some(), "{codec:?} is cut");
-            for workers in [1, 2, 5] {
-                assert!(outcome(codec, &object, workers) == (content.clone(), None), "{codec:?} {workers}");
-            }
-        }
-    }
-
-    #[test]
-    fn faults_are_those_that_one_thread_meets() {
-        for codec in CODECS.into_iter().filter(|codec| mark(*codec).is_some()) {
-            let (object, content) = object(codec);
-            let middle = object.len() / 2;
-            // The middle may be where a member ends.
-            let (mut flipped, cut) = (object.clone(), object[..middle - 3].to_vec());
-            flipped[middle] ^= 0x55;
-            // Content of a member is handed over before its checksum is met.
-            for (broken, true_so_far) in
-                [(flipped, false), (cut, true), ([&object, &b"tail"[..]].concat(), true)]
-            {
-                let one = outcome(codec, &broken, 1);
-                let starts = |found: &[u8]| !true_so_far || content.starts_with(found);
-                assert!(one.1.is_some() && starts(&one.0), "{codec:?}");
-                // Where a decoder notices a fault hangs on how many bytes it was given at once.
-                let several = outcome(codec, &broken, 3);
-                assert!(several.1.is_some() && starts(&several.0), "{codec:?}");
-                let format = |fault: &Option<String>| fault.iter().all(|text| text.contains(codec.name()));
-                assert!(format(&one.1) && format(&several.1), "{codec:?}: {:?} {:?}", one.1, several.1);
-            }
-        }
-    }
-
-    #[test]
-    fn what_only_looks_like_a_member_is_no_seam() {
-        // The stored content of one member holds whole others.
-        let level = Settings { codec: Codec::Gzip, level: 0 };
-        let inner = encode(level, &sample(3, 700_000), &[]).unwrap();
-        let content = inner.repeat(8);
-        let object = encode(level, &content, &[]).unwrap();
-        assert!(next_member(Codec::Gzip, &file_of(&object).unwrap(), STRETCH_BYTES).unwrap() < 2 << 20);
-        assert!(outcome(Codec::Gzip, &object, 3) == (content, None));
-    }
-
-    #[test]
-    fn much_content_of_few_bytes_does_not_wait_in_memory() {
-        let content = vec![b'0'; 3 * HELD_BYTES + 5];
-        let packed = encode(Settings { codec: Codec::Zstd, level: 1 }, &content, &[]).unwrap();
-        let noise = encode(Settings { codec: Codec::Zstd, level: 1 }, &sample(5, 8 << 20), &[]).unwrap();
-        let object = [&packed[..], &noise, &packed].concat();
-        let (found, fault) = outcome(Codec::Zstd, &object, 2);
-        assert_eq!((fault, found.len()), (None, 2 * content.len() + (8 << 20)));
-    }
-}
+mod tests;

@@ -21,12 +21,12 @@ pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
     }
 }
 
-/// Tapes and block devices pad with zeros up to the end.
+/// Tapes and block devices pad with zeros up to the end of an object, and not between members of it.
 fn padding(mut input: Input) -> Result<Next> {
     loop {
-        match input.head(1)? {
-            [] => return Ok(Next::End(input)),
-            [0] => {
+        match input.head(1)?.first().copied() {
+            None if input.reaches_end() => return Ok(Next::End(input)),
+            Some(0) => {
                 input.skip(1)?;
             }
             _ => return Err(garbage(Codec::Gzip, &mut input, "no gzip member begins here")),

@@ -1,8 +1,9 @@
 //! Byte strings and the formats that wrap them: gzip, BGZF, zstd, xz, bzip2, lz4, brotli, and none at all.
 //!
 //! [`codec::CODECS`] is the table of them. A [`reader::BytesReader`] gives the content of an object as one
-//! stream, whatever members, frames or streams it is made of; an [`encode::Encoder`] makes the members of a
-//! target from runs of content. Nothing here holds more of the content than one piece.
+//! stream, whatever members, frames or streams it is made of, and an [`ahead::Ahead`] the same decoded by
+//! several threads; an [`encode::Encoder`] makes the members of a target from runs of content. Nothing here
+//! holds more of the content than one piece, but for what threads decode ahead.
 
 pub mod ahead;
 pub(crate) mod bgzf;
@@ -19,6 +20,7 @@ pub mod reader;
 pub(crate) mod xz;
 mod zstd;
 
+pub use ahead::Ahead;
 pub(crate) use bgzf::are_blocks;
 pub use codec::{CODECS, Codec};
 pub use encode::{Encoder, Outlet, Settings};

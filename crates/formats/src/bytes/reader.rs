@@ -14,6 +14,7 @@ use super::{Codec, bgzf, brotli, bzip2, gzip, lz4, xz, zstd};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::guard::guarded;
+use crate::limits::DECODER_WINDOW_BYTES_MAX;
 
 /// One member, frame or stream being decoded. It owns the input until it is done.
 pub(super) trait Member: Send {
@@ -89,6 +90,7 @@ pub struct BytesReader {
     before: u64,
     file: Arc<ObjectFile>,
     start: u64,
+    window_bytes_max: u64,
 }
 
 impl BytesReader {
@@ -102,7 +104,18 @@ impl BytesReader {
     pub fn range(codec: Codec, file: Arc<ObjectFile>, range: Range<u64>) -> Self {
         let (start, input) = (range.start, Input::new(file.clone(), range));
         let (state, totals) = (State::Between(input), Totals::default());
-        BytesReader { codec, state, totals, before: 0, file, start }
+        let window_bytes_max = DECODER_WINDOW_BYTES_MAX;
+        BytesReader { codec, state, totals, before: 0, file, start, window_bytes_max }
+    }
+
+    /// The same, which refuses members whose window is larger.
+    pub(super) fn within(self, window_bytes_max: u64) -> Self {
+        BytesReader { window_bytes_max, ..self }
+    }
+
+    /// How the object is wrapped.
+    pub fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// Fills `out` as far as there is content; fewer bytes only at its end.
@@ -169,8 +182,8 @@ impl BytesReader {
             Codec::Raw => raw(input)?,
             Codec::Gzip => gzip::next(input, first)?,
             Codec::Bgzf => bgzf::next(input)?,
-            Codec::Zstd => zstd::next(input)?,
-            Codec::Xz => xz::next(input, first)?,
+            Codec::Zstd => zstd::next(input, self.window_bytes_max)?,
+            Codec::Xz => xz::next(input, first, self.window_bytes_max)?,
             Codec::Bzip2 => bzip2::next(input)?,
             Codec::Lz4 => lz4::next(input)?,
             Codec::Brotli => brotli::next(input, first)?,
@@ -217,7 +230,7 @@ impl BytesReader {
             return Error::Limit {
                 place: Box::new(Place::at_byte(at)),
                 what: "memory for the window of a decoder in bytes",
-                max: crate::limits::DECODER_WINDOW_BYTES_MAX,
+                max: self.window_bytes_max,
                 hint: "unpack it with the tool that packed it".to_owned(),
             };
         }

@@ -12,7 +12,6 @@ use super::encode::{Watch, bug, write_run};
 use super::input::Input;
 use super::reader::{Next, garbage};
 use crate::error::{Error, Result};
-use crate::limits::DECODER_WINDOW_BYTES_MAX;
 use crate::media::{Key, NO_DIGEST};
 
 const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
@@ -20,14 +19,14 @@ const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 /// Memory of a decoder beside its dictionary.
 const STATE_BYTES: u64 = 1 << 20;
 
-pub(super) fn next(mut input: Input, first: bool) -> Result<Next> {
+pub(super) fn next(mut input: Input, first: bool, window_bytes_max: u64) -> Result<Next> {
     loop {
         let head = input.head(MAGIC.len())?;
         if head.is_empty() {
             return Ok(Next::End(input));
         }
         if head == MAGIC {
-            let decoder = decoder(input);
+            let decoder = decoder(input, window_bytes_max);
             let decoder =
                 decoder.map_err(|error| Error::Bug(format!("xz decoder cannot be made: {error}")))?;
             return Ok(Next::Member(Box::new(decoder)));
@@ -75,9 +74,12 @@ pub(crate) fn encoder(
     Ok(XzEncoder::new_stream(Vec::with_capacity(size / 4 + 1024), stream))
 }
 
-/// The decoder of one stream, in bounded memory.
-pub(crate) fn decoder<R: BufRead>(input: R) -> Result<XzDecoder<R>, liblzma::stream::Error> {
-    let stream = Stream::new_stream_decoder(DECODER_WINDOW_BYTES_MAX + STATE_BYTES, TELL_UNSUPPORTED_CHECK)?;
+/// The decoder of one stream, whose dictionary has so many bytes at most.
+pub(crate) fn decoder<R: BufRead>(
+    input: R,
+    window_bytes_max: u64,
+) -> Result<XzDecoder<R>, liblzma::stream::Error> {
+    let stream = Stream::new_stream_decoder(window_bytes_max + STATE_BYTES, TELL_UNSUPPORTED_CHECK)?;
     Ok(XzDecoder::new_stream(input, stream))
 }
 

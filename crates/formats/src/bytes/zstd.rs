@@ -10,7 +10,6 @@ use super::encode::{Watch, bug, write_run};
 use super::input::Input;
 use super::reader::{Member, Next, garbage};
 use crate::error::{Error, Result};
-use crate::limits::DECODER_WINDOW_BYTES_MAX;
 use crate::media::{Key, NO_DIGEST};
 
 /// Bytes of a frame's head at most (RFC 8878, section 3.1.1.1).
@@ -31,7 +30,7 @@ pub(super) fn skippable(head: &[u8]) -> Option<u64> {
     }
 }
 
-pub(super) fn next(mut input: Input) -> Result<Next> {
+pub(super) fn next(mut input: Input, window_bytes_max: u64) -> Result<Next> {
     loop {
         let head = input.head(8)?;
         if head.is_empty() {
@@ -57,7 +56,7 @@ pub(super) fn next(mut input: Input) -> Result<Next> {
         let stated = get_frame_content_size(input.head(HEAD_BYTES_MAX)?).ok().flatten();
         let bug = |error: io::Error| Error::Bug(format!("zstd decoder cannot be made: {error}"));
         let mut decoder = Decoder::with_buffer(input).map_err(bug)?.single_frame();
-        decoder.window_log_max(DECODER_WINDOW_BYTES_MAX.ilog2()).map_err(bug)?;
+        decoder.window_log_max(window_bytes_max.ilog2()).map_err(bug)?;
         return Ok(Next::Member(Box::new(Frame { decoder, stated })));
     }
 }

@@ -10,10 +10,13 @@ use super::transcode::Transcoder;
 use super::{
     Encoding, EncodingChoice, SpoolLimits, SpoolOptions, Wrapping, check_bomb, read_file_at, temporary,
 };
-use crate::bytes::ahead;
+use crate::bytes::Ahead;
 use crate::file::ObjectFile;
 use crate::listen::Listener;
 use crate::{Error, Result};
+
+/// Bytes of text that are unwrapped at once.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// A copy, and the thread that makes it, which ends when nobody wants the copy any more.
 #[derive(Debug)]
@@ -164,8 +167,18 @@ impl Copy {
             self.moved.notify_all();
             if state.unwanted { Err(Error::Stopped) } else { Ok(()) }
         };
-        ahead::decode(wrapping, &self.object, workers, &mut |content, read| take(content, false, read))?;
-        take(&[], true, self.object.len())
+        let mut unwrapped = Ahead::new(wrapping, &self.object, workers)?;
+        let mut block = vec![0; BLOCK_BYTES];
+        loop {
+            let before = unwrapped.totals().bytes;
+            let filled = unwrapped.fill(&mut block);
+            // What was decoded before a fault is text too.
+            let count = (unwrapped.totals().bytes - before) as usize;
+            take(&block[..count], false, unwrapped.position())?;
+            if filled? < BLOCK_BYTES {
+                return take(&[], true, self.object.len());
+            }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::cli::{Compare, Convert, Inspect, Output, Reading};
 use crate::failure::{DIFFERS, DONE, Failure, Result};
 use crate::local::bytes::{self, BytesJob, BytesOutcome};
 use crate::local::media::record;
-use crate::local::memory::parse_size;
+use crate::local::memory::{parse_size, wanted};
 use crate::local::refusals_of_file;
 use crate::progress::Progress;
 use crate::report::{self, Described, Kept};
@@ -305,7 +305,8 @@ pub fn compare(args: &Compare, output: &Output) -> Result<u8> {
     let [left, right] = files;
     let (left, right) = (left?, right?);
     let codecs = (names::of_source(&left, from)?.0, names::of_source(&right, from)?.0);
-    let found = bytes::compare((&left, codecs.0), (&right, codecs.1), &progress)?;
+    let machine = (wanted(args.machine.threads)?, parse_size(&args.machine.memory)?);
+    let found = bytes::compare((&left, codecs.0), (&right, codecs.1), machine, &progress)?;
     progress.finish();
     let (differing, cells) = (found.comparison.evidence.differing, found.comparison.evidence.cells);
     let first = found.comparison.first_differing.or(found.signature.as_ref().map(|_| cells));
@@ -354,7 +355,8 @@ pub fn inspect(args: &Inspect, output: &Output) -> Result<u8> {
     let progress = Progress::new(output)?;
     let file = Arc::new(ObjectFile::open(&args.path)?);
     let from = said(args.reading.from.as_deref()).flatten();
-    let found = bytes::inspect(&file, from, &progress)?;
+    let machine = (wanted(args.machine.threads)?, parse_size(&args.machine.memory)?);
+    let found = bytes::inspect(&file, from, machine, &progress)?;
     progress.finish();
     let more = json!({
         "contentBytes": found.content_bytes,

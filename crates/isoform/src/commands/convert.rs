@@ -11,6 +11,7 @@ use ::formats::metadata::has_columns;
 use ::formats::open::OpenOptions;
 use ::formats::partition::PathColumn;
 use ::formats::signal::{SignalFormat, is_index};
+use ::formats::spool::Wrapping;
 use ::formats::text::Mode;
 use ::formats::words::{argument, counted};
 use ::formats::write::WriteOptions;
@@ -25,7 +26,7 @@ use super::{
 use crate::cli::{Convert, Output};
 use crate::failure::{DONE, Failure, Result};
 use crate::local::media::record;
-use crate::local::memory::parse_size;
+use crate::local::memory::{BASE_BYTES, parse_size, unwrapping};
 use crate::local::staging::directory_of;
 use crate::local::standard::is_standard;
 use crate::local::{Job, Outcome, convert, refuse_early, without_slash};
@@ -162,7 +163,9 @@ pub fn job(args: &Convert, typed: &Sources, target: &Path) -> Result<Job> {
     let memory = parse_size(&args.machine.memory)?;
     let reading = options::reading(&reading, dir, memory)?;
     let workers = options::workers_for(&args.machine, &write)?;
-    let mut open = OpenOptions { arrays, led, workers, ..reading };
+    // Of all wrappings of text this one takes the most.
+    let unwrapping = unwrapping(workers, memory.saturating_sub(BASE_BYTES), Wrapping::Zstd);
+    let mut open = OpenOptions { arrays, led, workers: unwrapping, ..reading };
     let (columns, mut notes) = of_directories(args, &typed.found, &open)?;
     notes.extend(typed.notes().into_iter().chain(untold_wrapping(args, &write, &target)));
     options::add_sources(&mut parameters, args, &sources, &columns);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use formats::bytes::{Codec, ahead};
 use formats::error::Place;
 use formats::limits::{PIECES_SPILL_BYTES_MIN, RECORD_COPIES, ROW_COPIES};
 use formats::media::{Key, MediaType, size};
@@ -258,7 +259,14 @@ pub fn workers_of(
     Ok(wanted.min(usize::try_from(fit).unwrap_or(usize::MAX)))
 }
 
-fn wanted(asked: Option<usize>) -> Result<usize> {
+/// Of these threads those that may unwrap an object ahead within `free` bytes; one where no two fit.
+pub fn unwrapping(threads: usize, free: u64, codec: Codec) -> usize {
+    let fit = ahead::thread_bytes(codec).map_or(1, |thread| free / thread.max(1));
+    threads.min(usize::try_from(fit).unwrap_or(usize::MAX)).max(1)
+}
+
+/// Threads that were asked for, or as many as there are processors.
+pub fn wanted(asked: Option<usize>) -> Result<usize> {
     if asked == Some(0) {
         return Err(Failure::Usage(format!("{}: at least one is needed", giver("threads"))));
     }
@@ -369,6 +377,15 @@ mod tests {
         assert_eq!(held(512 << 20).unwrap(), 208 << 20);
         assert_eq!(held(96 << 20).unwrap(), 4 << 20);
         assert!(held(95 << 20).is_err());
+    }
+
+    #[test]
+    fn threads_that_unwrap_fit_into_memory() {
+        let threads = |mib: u64, codec| unwrapping(16, mib << 20, codec);
+        assert_eq!([0, 16, 33, 34, 51].map(|mib| threads(mib, Codec::Gzip)), [1, 1, 1, 2, 3]);
+        assert_eq!([99, 100, 448].map(|mib| threads(mib, Codec::Xz)), [1, 2, 8]);
+        assert_eq!([1 << 20, 1 << 30].map(|mib| threads(mib, Codec::Lz4)), [16, 16]);
+        assert_eq!([Codec::Brotli, Codec::Raw].map(|codec| threads(1 << 20, codec)), [1, 1]);
     }
 
     #[test]

@@ -247,8 +247,8 @@ pub fn verify(
             ("samples", samples)
         }
         Content::Bytes(content) => {
-            let about = (predicate, content);
-            let bytes = super::bytes::check_content(&file, about, sources.first(), &mut checks, progress)?;
+            let (about, source) = ((predicate, content), sources.first());
+            let bytes = super::bytes::check_content(&file, about, source, machine, &mut checks, progress)?;
             ("contentBytes", bytes)
         }
     };

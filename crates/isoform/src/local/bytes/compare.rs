@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use coherence::byte_distance::{BytesComparison, length_mismatch};
 use coherence::distance::SignatureMismatch;
-use formats::bytes::{BytesReader, Codec};
+use formats::bytes::{Ahead, Codec};
 use formats::file::ObjectFile;
 
+use super::super::memory::{BASE_BYTES, unwrapping};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
 use crate::progress::Progress;
@@ -31,13 +32,19 @@ impl Compared {
     }
 }
 
-/// Decodes both objects side by side.
+/// Decodes both objects side by side, each on as many threads as half of the memory has room for.
 pub fn compare(
     left: (&Arc<ObjectFile>, Codec),
     right: (&Arc<ObjectFile>, Codec),
+    (workers, memory): (usize, u64),
     progress: &Progress,
 ) -> Result<Compared> {
-    let mut readers = [left, right].map(|(file, codec)| BytesReader::new(codec, file.clone()));
+    let half = memory.saturating_sub(BASE_BYTES) / 2;
+    let read = |(file, codec): (&Arc<ObjectFile>, Codec)| {
+        let reader = Ahead::new(codec, file, unwrapping(workers, half, codec));
+        reader.map_err(|error| error.in_file(file.path()))
+    };
+    let mut readers = [read(left)?, read(right)?];
     let mut blocks = [vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]];
     let mut comparison = BytesComparison::new();
     let size = left.0.len() + right.0.len();

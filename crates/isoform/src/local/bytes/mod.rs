@@ -15,7 +15,7 @@ use std::time::{Instant, SystemTime};
 
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::verified::Records;
-use formats::bytes::{Codec, Encoder, Settings, names};
+use formats::bytes::{Codec, Encoder, Settings, ahead, names};
 use formats::file::ObjectFile;
 use formats::media;
 use serde_json::{Map, Value, json};
@@ -23,6 +23,7 @@ use serde_json::{Map, Value, json};
 use super::effective::{add_writing, asked};
 use super::journal::{self, Journal, changed};
 use super::media::class_of;
+use super::memory::BASE_BYTES;
 use super::pool::meanwhile;
 use super::replace::Replace;
 use super::seal::{self, refuse_own_source, seal};
@@ -87,6 +88,8 @@ struct Opened {
     from: Codec,
     notes: Vec<String>,
     workers: usize,
+    /// Threads that unwrap it.
+    unwrapping: usize,
 }
 
 fn open(job: &BytesJob, progress: &Progress) -> Result<Opened> {
@@ -97,12 +100,31 @@ fn open(job: &BytesJob, progress: &Progress) -> Result<Opened> {
     class_of(media::Codec::Bytes(from).media(), media::Codec::Bytes(job.to.codec).media())?;
     let mut notes = job.notes.clone();
     notes.extend(note);
-    let needed = (from.reader_bytes(), needed(job.to));
-    let workers = memory::workers_of(job.threads, job.memory, needed, ", or take a lower level")?;
+    let (workers, unwrapping) = threads(job, from)?;
+    Ok(Opened { file, from, notes, workers, unwrapping })
+}
+
+/// Threads that unwrap a source and have room first: these keep many busy that wrap.
+const UNWRAPPING_FIRST: u64 = 3;
+
+/// Threads that wrap, and those that unwrap meanwhile in what memory the others leave.
+fn threads(job: &BytesJob, from: Codec) -> Result<(usize, usize)> {
+    let needed = needed(job.to);
+    let fit = |shared: u64| {
+        memory::workers_of(job.threads, job.memory, (shared, needed), ", or take a lower level")
+    };
+    let reader = from.reader_bytes();
+    let first = ahead::thread_bytes(from).map_or(0, |thread| thread * UNWRAPPING_FIRST);
+    let workers = match (fit(reader)?, fit(reader.max(first))) {
+        (_, Ok(fewer)) if fewer > 1 => fewer,
+        (workers, _) => workers,
+    };
     let workers = job.to.codec.media().threads(workers);
-    // One stream is made by one thread, and another can decode and digest ahead of it.
+    // One stream is made by one thread, and another can digest ahead of it.
     let workers = if Encoder::is_apart(job.to) { workers } else { workers.min(2) };
-    Ok(Opened { file, from, notes, workers })
+    let free = job.memory.saturating_sub(BASE_BYTES + workers as u64 * needed);
+    let most = job.to.codec.media().threads(memory::wanted(job.threads)?);
+    Ok((workers, memory::unwrapping(most, free, from)))
 }
 
 fn needed(to: Settings) -> u64 {
@@ -137,8 +159,9 @@ pub fn convert(job: &BytesJob, progress: &Progress) -> Result<BytesOutcome> {
     let records = Records { counted: parts.totals.bytes, set_aside: 0 };
     progress.begin(Stage::Verifying, size, staging.len() * 2);
     staging.sync()?;
-    let proof =
-        prove::read_back(job.to, &parts, records, source.blake3, staging.path(), opened.workers, progress);
+    let free = job.memory.saturating_sub(BASE_BYTES);
+    let workers = (opened.workers, memory::unwrapping(opened.workers, free, job.to.codec));
+    let proof = prove::read_back(job.to, &parts, records, source.blake3, staging.path(), workers, progress);
     if let Err(Failure::Mismatch(_)) = proof {
         // Parts that are not what they should be are of no use to a later run.
         staging.keep(false);
@@ -202,7 +225,8 @@ fn encode(
     }
     let mut journal = Journal::begin(journal_path, &identity, &done)?;
     journal.keep(job.goes_on());
-    let work = Work { job, file: opened.file.clone(), from: opened.from, workers: opened.workers, progress };
+    let (file, from) = (opened.file.clone(), opened.from);
+    let work = Work { job, file, from, workers: opened.workers, unwrapping: opened.unwrapping, progress };
     let parts = in_file(opened, work.run(staging, &mut journal, done))?;
     Ok((parts, journal))
 }
@@ -243,11 +267,17 @@ pub struct Inspected {
 }
 
 /// Decodes an object whole.
-pub fn inspect(file: &Arc<ObjectFile>, said: Option<Codec>, progress: &Progress) -> Result<Inspected> {
+pub fn inspect(
+    file: &Arc<ObjectFile>,
+    said: Option<Codec>,
+    (workers, memory): (usize, u64),
+    progress: &Progress,
+) -> Result<Inspected> {
     let (codec, note) = names::of_source(file, said)?;
     progress.begin(Stage::Verifying, file.len(), file.len() * 2);
     let object = hash_object(file, progress)?;
-    let (content, totals) = content_of(file, codec, progress)?;
+    let unwrapping = memory::unwrapping(workers, memory.saturating_sub(BASE_BYTES), codec);
+    let (content, totals) = content_of(file, codec, unwrapping, progress)?;
     Ok(Inspected {
         codec,
         object,

@@ -91,7 +91,8 @@ fn made(dir: &Path, to: Settings, content: &[u8]) -> Result<(Parts, Vec<u8>)> {
     let opened = open(&job, &progress)?;
     let mut staging = Staging::open(&job.target, true)?;
     let mut journal = Journal::begin(&dir.join("journal"), "test", &[])?;
-    let work = Work { job: &job, file: opened.file, from: opened.from, workers: 2, progress: &progress };
+    let (file, from) = (opened.file, opened.from);
+    let work = Work { job: &job, file, from, workers: 2, unwrapping: 2, progress: &progress };
     let parts = work.run(&mut staging, &mut journal, Vec::new())?;
     let bytes = std::fs::read(staging.path()).unwrap();
     Ok((parts, bytes))
@@ -115,7 +116,7 @@ fn attempt(
     let path = dir.join("damaged");
     std::fs::write(&path, &file).unwrap();
     let records = Records { counted: parts.totals.bytes, set_aside: 0 };
-    let proof = prove::read_back(to, &parts, records, Digest::blake3(content), &path, 2, &progress()?);
+    let proof = prove::read_back(to, &parts, records, Digest::blake3(content), &path, (2, 2), &progress()?);
     Ok(proof?.whole.units())
 }
 

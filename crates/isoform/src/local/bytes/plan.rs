@@ -5,12 +5,12 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use formats::bytes::{Codec, Encoder};
+use formats::bytes::{Ahead, Codec, Encoder, ahead};
 use formats::file::ObjectFile;
 
 use super::super::estimate::{Basis, Estimate};
 use super::super::memory::{BASE_BYTES, KEPT_BYTES};
-use super::prove::content_shown;
+use super::prove::digest_shown;
 use super::{BytesJob, Opened, content_of, hash_object, in_file, needed, open};
 use crate::failure::{Failure, Result};
 use crate::meter::Stage;
@@ -57,8 +57,11 @@ pub fn plan(job: &BytesJob, progress: &Progress) -> Result<BytesPlan> {
     let most = SAMPLE_BYTES_MAX.min(job.to.part_bytes());
     let mut spread = Spread::new(most);
     let mut show = |block: &[u8]| spread.show(block);
-    let read = content_shown(&opened.file, opened.from, &mut show, progress);
-    let (content, totals) = in_file(&opened, read)?;
+    let mut reader = in_file(&opened, Ahead::new(opened.from, &opened.file, opened.unwrapping))?;
+    let unwrapping = reader.workers();
+    let read = digest_shown(&mut reader, u64::MAX, &mut show, progress);
+    let (content, totals) = (in_file(&opened, read)?, reader.totals());
+    drop(reader);
     let reading = began.elapsed();
     let parts = content.units.div_ceil(job.to.part_bytes()).max(1);
     let workers = opened.workers.min(usize::try_from(parts).unwrap_or(usize::MAX));
@@ -70,7 +73,7 @@ pub fn plan(job: &BytesJob, progress: &Progress) -> Result<BytesPlan> {
         members: totals.members,
         parts,
         workers,
-        estimate: estimate(job, &opened, (content.units, reading), workers, &sample),
+        estimate: estimate(job, &opened, (content.units, reading), (workers, unwrapping), &sample),
         exists: job.target.symlink_metadata().is_ok(),
         notes: opened.notes,
     })
@@ -172,7 +175,7 @@ fn try_run(job: &BytesJob, mut run: Vec<u8>, progress: &Progress) -> Result<Samp
     file.write_all(&wrapped).map_err(failed)?;
     let file = Arc::new(ObjectFile::from_file(file, &dir.join("sample"))?);
     let began = Instant::now();
-    content_of(&file, job.to.codec, progress)?;
+    content_of(&file, job.to.codec, 1, progress)?;
     let unwrapping = began.elapsed();
     hash_object(&file, progress)?;
     let hashing = began.elapsed() - unwrapping;
@@ -184,7 +187,7 @@ fn estimate(
     job: &BytesJob,
     opened: &Opened,
     (content, reading): (u64, Duration),
-    workers: usize,
+    (workers, unwrapping): (usize, usize),
     sample: &Sample,
 ) -> Estimate {
     let all = sample.bytes.0 == content;
@@ -195,11 +198,14 @@ fn estimate(
         _ => (sample.bytes.1 as f64 * scale) as u64,
     };
     let (threads, reading) = (workers.max(1) as f64, reading.as_secs_f64());
-    // One thread unwraps while others wrap; members of their own are unwrapped side by side.
-    let converting = reading.max((reading + sample.wrapping.as_secs_f64() * scale) / threads);
+    // It is unwrapped while parts are wrapped; members of their own are unwrapped side by side.
+    let unwrapped = reading * unwrapping.min(workers) as f64;
+    let converting = reading.max((unwrapped + sample.wrapping.as_secs_f64() * scale) / threads);
     let verifying = sample.unwrapping.as_secs_f64() * scale;
     let verifying = if Encoder::is_apart(job.to) { verifying / threads } else { verifying };
-    let working = opened.from.reader_bytes() + workers as u64 * needed(job.to);
+    let ahead = ahead::thread_bytes(opened.from).filter(|_| unwrapping > 1).unwrap_or(0);
+    let reader = opened.from.reader_bytes().max(ahead * unwrapping as u64);
+    let working = reader + workers as u64 * needed(job.to);
     let hashed = (bytes + opened.file.len()) as f64 / sample.bytes.1.max(1) as f64;
     Estimate {
         bytes,

@@ -7,7 +7,7 @@ use coherence::claim::{Claim, ReadBack};
 use coherence::content::{BytesDigester, LeafAt, Model, PartContent};
 use coherence::digest::{Digest, ObjectDigest};
 use coherence::verified::{Mismatch, Records, Verified, VerifiedWhole};
-use formats::bytes::{BytesReader, Codec, Settings, Totals};
+use formats::bytes::{Ahead, BytesReader, Codec, Settings, Totals};
 use formats::file::ObjectFile;
 use formats::words::counted;
 
@@ -27,19 +27,20 @@ pub struct Proof {
     pub object: ObjectDigest,
 }
 
-/// Decodes the finished temporary as if it were anybody's, and compares.
+/// Decodes the finished temporary as if it were anybody's, and compares: on `workers` threads where its parts
+/// stand side by side, else on `unwrapping`.
 pub fn read_back(
     to: Settings,
     parts: &Parts,
     records: Records,
     source: Digest,
     path: &Path,
-    workers: usize,
+    (workers, unwrapping): (usize, usize),
     progress: &Progress,
 ) -> Result<Proof> {
     let file = Arc::new(ObjectFile::open(path)?);
     let bytes: Vec<_> = parts.entries.iter().map(|entry| entry.bytes.clone()).collect();
-    let decode = || decode(to.codec, &file, parts, workers, progress);
+    let decode = || decode(to.codec, &file, parts, (workers, unwrapping), progress);
     let (hashed, contents) = pool::meanwhile(|| hash_parts(&file, &bytes, progress), decode)?;
     let (object, digests) = hashed?;
     let contents = contents.map_err(|failure| match failure {
@@ -80,7 +81,7 @@ fn decode(
     codec: Codec,
     file: &Arc<ObjectFile>,
     parts: &Parts,
-    workers: usize,
+    (workers, unwrapping): (usize, usize),
     progress: &Progress,
 ) -> Result<Vec<PartContent>> {
     let entries = &parts.entries;
@@ -100,8 +101,8 @@ fn decode(
     if apart {
         let make = |index: usize| {
             let range = entries[index].bytes.clone();
-            let mut reader = BytesReader::range(codec, file.clone(), range);
-            digest(&mut reader, u64::MAX, progress)
+            let reader = BytesReader::range(codec, file.clone(), range);
+            digest(&mut Ahead::from(reader), u64::MAX, progress)
         };
         pool::in_order(workers, entries.len(), make, |_, content| {
             contents.push(content);
@@ -109,7 +110,7 @@ fn decode(
         })?;
         return Ok(contents);
     }
-    let mut reader = BytesReader::new(codec, file.clone());
+    let mut reader = Ahead::new(codec, file, unwrapping)?;
     for entry in entries {
         contents.push(digest(&mut reader, entry.content.units, progress)?);
     }
@@ -125,13 +126,13 @@ fn decode(
 }
 
 /// Digests up to `bytes` of what the reader gives next.
-fn digest(reader: &mut BytesReader, bytes: u64, progress: &Progress) -> Result<PartContent> {
+fn digest(reader: &mut Ahead, bytes: u64, progress: &Progress) -> Result<PartContent> {
     digest_shown(reader, bytes, &mut |_| (), progress)
 }
 
-/// The same, where each block is shown to somebody else too.
-fn digest_shown(
-    reader: &mut BytesReader,
+/// The same, where each block is shown to somebody else too: `BLOCK_BYTES`, or fewer at its end.
+pub fn digest_shown(
+    reader: &mut Ahead,
     bytes: u64,
     show: &mut dyn FnMut(&[u8]),
     progress: &Progress,
@@ -155,27 +156,20 @@ fn digest_shown(
     Ok(digester.finish())
 }
 
-/// The content of a whole object, and what its reader counted.
+/// The content of a whole object that up to `unwrapping` threads decode, and what was counted.
 pub fn content_of(
     file: &Arc<ObjectFile>,
     codec: Codec,
+    unwrapping: usize,
     progress: &Progress,
 ) -> Result<(PartContent, Totals)> {
-    content_shown(file, codec, &mut |_| (), progress).map_err(|failure| match failure {
+    let read = || -> Result<(PartContent, Totals)> {
+        let mut reader = Ahead::new(codec, file, unwrapping)?;
+        let content = digest(&mut reader, u64::MAX, progress)?;
+        Ok((content, reader.totals()))
+    };
+    read().map_err(|failure| match failure {
         Failure::Format(error) => Failure::Format(error.in_file(file.path())),
         other => other,
     })
-}
-
-/// The same, where each block of the content is shown to somebody else too: `BLOCK_BYTES`, or fewer at its
-/// end.
-pub fn content_shown(
-    file: &Arc<ObjectFile>,
-    codec: Codec,
-    show: &mut dyn FnMut(&[u8]),
-    progress: &Progress,
-) -> Result<(PartContent, Totals)> {
-    let mut reader = BytesReader::new(codec, file.clone());
-    let content = digest_shown(&mut reader, u64::MAX, show, progress)?;
-    Ok((content, reader.totals()))
 }

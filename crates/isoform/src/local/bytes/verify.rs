@@ -11,6 +11,7 @@ use formats::bytes::Codec;
 use formats::file::ObjectFile;
 use formats::words::{all_were, counted};
 
+use super::super::memory::{BASE_BYTES, unwrapping};
 use super::super::verify::{Checked, NOT_AT_HAND, as_stated_of_equal, differs};
 use super::content_of;
 use crate::failure::{Failure, Result};
@@ -28,11 +29,12 @@ pub fn check_content(
     file: &Arc<ObjectFile>,
     (predicate, content): (&Predicate, &BytesContent),
     source: Option<&PathBuf>,
+    machine: (usize, u64),
     checks: &mut Vec<Checked>,
     progress: &Progress,
 ) -> Result<u64> {
     let conversion = &predicate.conversion;
-    let (found, totals) = decoded(file, &conversion.to, progress)?;
+    let (found, totals) = decoded(file, &conversion.to, machine, progress)?;
     if root(&found)?.to_string() != content.target || found.units.to_string() != content.bytes {
         return Err(differs(file.path()));
     }
@@ -43,7 +45,7 @@ pub fn check_content(
     let text = match source {
         None => NOT_AT_HAND.into(),
         Some(path) => {
-            let theirs = decoded(&Arc::new(ObjectFile::open(path)?), &conversion.from, progress)?.0;
+            let theirs = decoded(&Arc::new(ObjectFile::open(path)?), &conversion.from, machine, progress)?.0;
             if root(&theirs)?.to_string() != content.source || theirs != found {
                 return Err(differs(path));
             }
@@ -56,9 +58,15 @@ pub fn check_content(
     Ok(bytes)
 }
 
-fn decoded(file: &Arc<ObjectFile>, media_type: &str, progress: &Progress) -> Result<(PartContent, u64)> {
+fn decoded(
+    file: &Arc<ObjectFile>,
+    media_type: &str,
+    (workers, memory): (usize, u64),
+    progress: &Progress,
+) -> Result<(PartContent, u64)> {
     let codec = Codec::named(media_type)
         .ok_or_else(|| Failure::Other(format!("{media_type} wraps no bytes that this program can read")))?;
-    let (content, totals) = content_of(file, codec, progress)?;
+    let unwrapping = unwrapping(workers, memory.saturating_sub(BASE_BYTES), codec);
+    let (content, totals) = content_of(file, codec, unwrapping, progress)?;
     Ok((content, totals.members))
 }

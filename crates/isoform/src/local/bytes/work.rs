@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use coherence::content::{BytesDigester, PartContent};
 use coherence::digest::Digest;
-use formats::bytes::{BytesReader, Codec, Encoder, Settings, Totals};
+use formats::bytes::{Ahead, Codec, Encoder, Settings, Totals};
 use formats::file::ObjectFile;
 
 use super::super::journal::{Entry, Journal, changed};
@@ -23,8 +23,10 @@ pub struct Work<'a> {
     pub file: Arc<ObjectFile>,
     /// How it is wrapped.
     pub from: Codec,
-    /// Threads.
+    /// Threads that wrap parts.
     pub workers: usize,
+    /// Threads that unwrap the source.
+    pub unwrapping: usize,
     /// Where progress is told.
     pub progress: &'a Progress,
 }
@@ -52,7 +54,7 @@ enum Made {
 
 /// Draws parts from the source, into buffers that are used again: fresh memory costs more than filling it.
 struct Feed {
-    reader: BytesReader,
+    reader: Ahead,
     part_bytes: usize,
     first: bool,
     ended: bool,
@@ -85,7 +87,7 @@ impl Work<'_> {
         staging.truncate(done.last().map_or(0, |entry| entry.bytes.end))?;
         let to: Settings = self.job.to;
         let part_bytes = usize::try_from(to.part_bytes()).unwrap_or(usize::MAX);
-        let reader = BytesReader::new(self.from, self.file.clone());
+        let reader = Ahead::new(self.from, &self.file, self.unwrapping)?;
         let mut feed = Feed { reader, part_bytes, first: true, ended: false, at: 0 };
         let spare: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
         let spares = || spare.lock().unwrap_or_else(PoisonError::into_inner);
