@@ -10,8 +10,8 @@ use super::verify::read_certificate;
 use crate::failure::{Failure, Result};
 
 /// Fails where what is to be made would lie in a directory of partitions, or below one, that has a
-/// certificate: another file in it is no part of what is proven, and whoever reads the directory would read it
-/// too.
+/// certificate: another file in it is no part of what is proven, and whoever reads the directory would
+/// read it too.
 pub fn refuse_inside(path: &Path) -> Result<()> {
     refuse_below(path, &placed(path))
 }
