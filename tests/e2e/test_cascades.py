@@ -1,5 +1,6 @@
 """Chains of conversions across models: tables to arrays, images to arrays and back, judged by NumPy, pandas and Pillow."""
 
+import decimal
 import gzip
 import json
 
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 from PIL import Image, ImageCms, PngImagePlugin
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 import harness
 from test_images import photograph
@@ -61,7 +63,8 @@ def test_a_packed_table_becomes_one_array(isoform, integers, small_parts, tmp_pa
     assert found.dtype == np.int64 and np.array_equal(found, values)
     chain = predicate(target)["conversion"]["parameters"]["chain"]
     assert [(step["class"], step["within"]) for step in chain] == [
-        ("exact", "exact"), ("reversible", "exact"), ("bounded", "exact")]
+        ("exact", "exact"), ("reversible", "exact"), ("exact", "exact")]
+    assert [step["class"] for step in told["chain"]] == [step["class"] for step in chain]
     assert "decoded again, and equal" in isoform("verify", target, "--source", source).expect(0).out
     isoform("compare", source, target).expect(0)
     damaged = found.copy()
@@ -128,13 +131,94 @@ def test_columns_of_text_are_left_out_where_that_is_asked_for(isoform, tmp_path)
     told = isoform("convert", tmp_path / "t.parquet", target, *chosen, "--json").expect(0).json()
     assert "left out: day, word" in told["notes"] and told["verdict"] == "EXACT"
     with safe_open(target, "numpy") as found:
-        assert set(found.keys()) == {"n", "x"} and json.loads(found.metadata()["columns"]) == ["n", "x"]
+        # Their names tell their order.
+        assert set(found.keys()) == {"n", "x"} and not found.metadata()
         assert np.array_equal(found.get_tensor("x"), [0.5, 1.5]) and np.array_equal(found.get_tensor("n"), [1, 2])
     assert "decoded again" in isoform("verify", target).expect(0).out
     (tmp_path / "t.csv").write_text("word,n\nx,1\ny,2\n")
     told = isoform("convert", tmp_path / "t.csv", tmp_path / "c.safetensors").expect(9).err
     assert '"word"' in told and "--exclude" in told and "--type" in told
     isoform("convert", tmp_path / "t.csv", tmp_path / "c.safetensors", "--include", "n").expect(0)
+
+
+def decimals(path):
+    cents = pa.array([decimal.Decimal("1.50"), decimal.Decimal("2.25")], pa.decimal128(10, 2))
+    pq.write_table(pa.table({"n": pa.array([1, 2], pa.int64()), "d": cents, "a": [0.5, 1.5]}), path)
+    return path
+
+
+def test_columns_that_are_left_out_decide_nothing(isoform, tmp_path):
+    source, target = decimals(tmp_path / "t.parquet"), tmp_path / "t.safetensors"
+    done = isoform("convert", source, target, "--exclude", "d", "--strict", "--json").expect(0).json()
+    assert done["verdict"] == "EXACT" and done["notes"] == ["left out: d"]
+    with safe_open(target, "numpy") as found:
+        assert json.loads(found.metadata()["columns"]) == ["n", "a"]
+    assert "decoded again" in isoform("verify", target).expect(0).out
+    # Of arrays that are left out later, the order of the others is kept alike.
+    isoform("convert", target, tmp_path / "n.safetensors", "--exclude", "a").expect(0)
+    with safe_open(tmp_path / "n.safetensors", "numpy") as found:
+        assert set(found.keys()) == {"n"} and not found.metadata()
+    isoform("verify", tmp_path / "n.safetensors").expect(0)
+    isoform("convert", target, tmp_path / "back.parquet").expect(0)
+    assert pq.read_table(tmp_path / "back.parquet").column_names == ["n", "a"]
+    # What leaves nothing open is left out on the way too.
+    isoform("convert", source, tmp_path / "via.safetensors", "--via", "npz", *DROP, "--exclude", "d", "--strict").expect(0)
+
+
+def test_what_arrays_do_not_keep_is_named(isoform, tmp_path):
+    source, text = decimals(tmp_path / "t.parquet"), write(tmp_path / "t.csv", ["b", "a"], [(1, 2), (3, 4)])
+    cases = [
+        (source, "t.safetensors", (), '"d" is decimal, and held as floats', {"d": ("decimalsAsFloats", ["d"])}),
+        (text, "c.npy", DROP, 'the text of "b", "a" are not given back', {"": ("textNotKept", ["b", "a"])}),
+        (text, "c.npz", DROP, 'the text of "a", "b" are not given back',
+         {"a": ("textNotKept", ["a"]), "b": ("textNotKept", ["b"])}),
+        (text, "p.safetensors", (*DROP, "--via", "npy", "--type", "a=uint8", "--type", "b=uint8", "--via", "png"),
+         'the text of "b", "a" are not given back', {"image": ("textNotKept", ["b", "a"])}),
+    ]
+    for given, name, options, why, named in cases:
+        target = tmp_path / name
+        planned = isoform("plan", given, target, *options, "--strict", "--json").expect(4).json()
+        assert planned["verdict"] == "VALUE-EXACT" and why in planned["notes"] and why in planned["refusals"][0], planned
+        assert why in isoform("convert", given, target, *options, "--strict").expect(4).err
+        assert f"note: {why}" in isoform("convert", given, target, *options).expect(0).out
+        arrays = predicate(target)["content"]["arrays"]
+        keys = ("textNotKept", "decimalsAsFloats")
+        found = {array["name"]: (key, array["style"][key]) for array in arrays for key in keys if key in array["style"]}
+        assert found == named, found
+        page = isoform("inspect", f"{target}.isoform.sigstore.json").expect(0).out
+        assert all(key in page for key, _ in named.values())
+        isoform("verify", target).expect(0)
+
+
+def test_npz_keeps_an_order_that_is_that_of_the_names(isoform, tmp_path):
+    pq.write_table(pa.table({"a": [1, 2], "b": [0.5, 1.5]}), tmp_path / "t.parquet")
+    isoform("convert", tmp_path / "t.parquet", tmp_path / "t.npz", "--strict").expect(0)
+    isoform("compare", tmp_path / "t.parquet", tmp_path / "t.npz").expect(0)
+    isoform("verify", tmp_path / "t.npz").expect(0)
+    isoform("convert", tmp_path / "t.npz", tmp_path / "back.parquet").expect(0)
+    back, table = pq.read_table(tmp_path / "back.parquet"), pq.read_table(tmp_path / "t.parquet")
+    assert back.to_pydict() == table.to_pydict() and back.column_names == table.column_names
+    pq.write_table(pa.table({"b": [1, 2], "a": [0.5, 1.5]}), tmp_path / "u.parquet")
+    assert "order of the columns" in isoform("convert", tmp_path / "u.parquet", tmp_path / "u.npz").expect(9).err
+
+
+def test_a_text_that_names_other_columns_stays_one(isoform, tmp_path):
+    source, target = tmp_path / "t.safetensors", tmp_path / "t.parquet"
+    save_file({"n": np.array([1, 2])}, source, {"columns": '["n","d"]'})
+    done = isoform("convert", source, target, "--json").expect(0).json()
+    assert any('"columns" does not name these arrays' in note for note in done["notes"]), done["notes"]
+    assert pq.read_schema(target).metadata[b"columns"] == b'["n","d"]'
+    isoform("verify", target).expect(0)
+
+
+def test_all_columns_that_no_array_can_be_are_named(isoform, tmp_path):
+    table = {"n": [1], "l": [[1, 2]], "s": ["a"], **{f"w{at}": ["x"] for at in range(9)}}
+    pq.write_table(pa.table(table), tmp_path / "t.parquet")
+    told = isoform("convert", tmp_path / "t.parquet", tmp_path / "t.npz").expect(9).err
+    assert 'column "l": a column of type list<int64>' in told and '"s" (text)' in told and "and 2 more" in told, told
+    np.save(tmp_path / "rgb.npy", np.zeros((2, 3, 3), np.uint8))
+    told = isoform("convert", tmp_path / "rgb.npy", tmp_path / "rgb.parquet").expect(9).err
+    assert "reshape" in told and "--include" not in told, told
 
 
 def test_a_binary_table_is_exact(isoform, tmp_path):

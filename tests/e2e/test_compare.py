@@ -367,3 +367,29 @@ def test_what_is_more_than_bytes_on_one_side_is_not_compared_as_bytes_unasked(is
     # What is wrapped is bytes, whatever is in it.
     isoform("convert", image, tmp_path / "p.png.zst").expect(0)
     assert isoform("compare", image, tmp_path / "p.png.zst", "--json").expect(0).json()["model"] == "bytes"
+
+
+def test_text_that_a_tolerance_is_not_about_is_named(isoform, tmp_path):
+    left, right = tmp_path / "a.csv", tmp_path / "b.csv"
+    left.write_text("id,price,word\n1,12.50,x\n2,3.00,y\n3,NaN,z\n")
+    right.write_text("id,price,word\n1,12.51,x\n2,3.00,y\n3,NaN,z\n")
+    done = isoform("compare", left, right, "--tolerance", "0.02").expect(4)
+    assert 'note: "price" is text, which --tolerance is not about' in done.out and "--type price=float64" in done.out
+    assert '"word"' not in done.out
+    notes = isoform("compare", left, right, "--tolerance", "0.02", "--json").expect(4).json()["notes"]
+    assert "--type price=float64" in notes[0]
+    refused = isoform("compare", left, right, "--tolerance", "price=0.02").expect(2).err
+    assert "holds text" in refused and "--type price=float64" in refused
+    isoform("compare", left, right, "--tolerance", "price=0.02", "--type", "price=float64").expect(0)
+    told = isoform("inspect", left, "--why", "price").expect(0).out
+    assert '"NaN"' in told and "--type COLUMN=float64" in told and "--null" in told
+
+
+@pytest.mark.parametrize("how", [(), ("--key", "id"), ("--unordered",)])
+def test_another_order_of_columns_is_named(isoform, tmp_path, how):
+    (tmp_path / "a.csv").write_text("id,word\n1,x\n2,y\n")
+    (tmp_path / "b.csv").write_text("word,id\nx,1\ny,2\n")
+    done = isoform("compare", tmp_path / "a.csv", tmp_path / "b.csv", *how).expect(4)
+    assert "stand in another order: word, id" in done.out and "the order of columns is content" in done.out
+    found = isoform("compare", tmp_path / "a.csv", tmp_path / "b.csv", *how, "--json").expect(4).json()
+    assert found["differing"] == 0 and "the order of columns is content" in found["notes"][0]

@@ -665,9 +665,18 @@ def test_a_closed_reader_is_told_of(isoform, tall, tmp_path):
     command = " ".join(isoform.command("convert", tall, "-", "--to", "csv", "--certificate", kept))
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 1"], env=isoform.environment,
                           capture_output=True)
-    assert done.returncode == 0 and done.stdout == b"id,squared,word\n"
+    # A certificate was asked for, and there is none.
+    assert done.returncode == 1 and done.stdout == b"id,squared,word\n"
     assert b"the reader closed standard output" in done.stderr and b"EXACT" not in done.stderr
-    assert not kept.exists()
+    assert b"--certificate" in done.stderr and not kept.exists()
+    command = " ".join(isoform.command("convert", tall, "-", "--to", "csv", "--stream", "--certificate", kept))
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 1"], env=isoform.environment,
+                          capture_output=True)
+    assert done.returncode == 1 and b"--certificate" in done.stderr and not kept.exists()
+    command = " ".join(isoform.command("convert", tall, "-", "--to", "csv"))
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -n 1"], env=isoform.environment,
+                          capture_output=True)
+    assert done.returncode == 0 and b"the reader closed standard output" in done.stderr
 
 
 def test_a_pipe_is_read(isoform, tmp_path):

@@ -225,3 +225,39 @@ def test_standard_output_is_called_by_its_name(isoform, tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     out = subprocess.run(isoform.command("convert", tmp_path / "t.csv", "-", "--to", "jsonl.gz"), capture_output=True, env=isoform.environment)
     assert gzip.decompress(out.stdout) == b'{"a":1,"b":2}\n'
+
+
+def test_a_delimiter_that_does_not_fit_is_named_with_its_giver(isoform, tmp_path):
+    source, target = tmp_path / "a.csv", tmp_path / "a.parquet"
+    source.write_text("id,price\n1,12.50\n2,3.00\n3,1.25\n")
+    told = isoform("convert", source, target, "--delimiter", "3").expect(9).err
+    assert "with '3' given as the delimiter; ',' fits the first records" in told and "--rejects" not in told, told
+    (tmp_path / "isoform.toml").write_text("delimiter = 3\n")
+    told = isoform("convert", source, target, cwd=tmp_path).expect(9).err
+    assert "'3' given as the delimiter by isoform.toml, line 1" in told, told
+    told = isoform("inspect", source, cwd=tmp_path).expect(9).err
+    assert "given as the delimiter by isoform.toml, line 1" in told, told
+    (tmp_path / "isoform.toml").unlink()
+    # A delimiter that fits, and a record that does not.
+    source.write_text("id;price\n1;12.50\n2;3.00;x\n")
+    told = isoform("convert", source, target, "--delimiter", ";").expect(9).err
+    assert "with ';' given as the delimiter" in told and "--rejects FILE" in told, told
+    # One that makes one column of all is noted.
+    source.write_text("id,price\n1,12.50\n2,3.00\n3,1.25\n")
+    notes = isoform("convert", source, target, "--delimiter", ";", "--json").expect(0).json()["notes"]
+    assert "delimiter ';': given, and ',' fits each of the first records" in notes, notes
+
+
+def test_what_delimits_a_target_is_told(isoform, tmp_path):
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    isoform("convert", tmp_path / "a.csv", tmp_path / "a.parquet").expect(0)
+    told = isoform("convert", tmp_path / "a.parquet", tmp_path / "b.csv", "--delimiter", ";").expect(2).err
+    assert "storage.delimiter" in told and "--media-types" in told
+
+
+def test_an_unknown_column_of_a_file_of_types_is_told_of_it(isoform, sales, tmp_path):
+    (tmp_path / "t.toml").write_text('nope = "int64"\n')
+    told = isoform("convert", sales, tmp_path / "a.parquet", "--types", tmp_path / "t.toml").expect(2).err
+    assert "--types: nope=" in told and "--type " not in told, told
+    told = isoform("convert", sales, tmp_path / "a.parquet", "--type", "nope=int64").expect(2).err
+    assert "--type nope=" in told, told

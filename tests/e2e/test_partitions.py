@@ -179,6 +179,30 @@ def test_another_source_is_found(isoform, sales, tmp_path):
     assert "another digest" in isoform("verify", target).expect(4).err
 
 
+def test_a_certified_directory_takes_no_other_file(isoform, source, tmp_path):
+    target, other = tmp_path / "set", tmp_path / "other.csv"
+    other.write_text("id,x\n1,2\n")
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "region").expect(0)
+    before, certificate = harness.listing(tmp_path), tmp_path / "set.isoform.sigstore.json"
+    inside = target / "region=EU"
+    (tmp_path / "link").symlink_to(inside)
+    for options in (
+        [other, target / "y.parquet"], [other, inside / "y.parquet"], [other, tmp_path / "link" / "y.parquet"],
+        [other, "--out-dir", target, "--to", "parquet"], [other, "--out-dir", inside / "new", "--to", "parquet"],
+        [other, target / "more", "--to", "csv", "--partition-by", "id"],
+    ):
+        for command in ("convert", "plan"):
+            told = isoform(command, *options).expect(2)
+            assert "certified as a whole" in told.out + told.err and certificate.name in told.out + told.err
+    (tmp_path / "link").unlink()
+    assert harness.listing(tmp_path) == before
+    isoform("verify", target).expect(0)
+    # The directory itself is replaced as before, and one that is certified no longer is a directory as any.
+    isoform("convert", source, target, "--to", "parquet", "--partition-by", "region", "--force").expect(0)
+    certificate.unlink()
+    isoform("convert", other, target / "y.parquet").expect(0)
+
+
 def test_the_same_bytes_whatever_the_machine_does(isoform, tall, tmp_path):
     made = set()
     for at, options in enumerate([(), ("--threads", "1"), ("--threads", "5"), ("--memory", "128MiB")]):

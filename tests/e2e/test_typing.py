@@ -444,7 +444,7 @@ def test_records_without_the_given_type_are_set_aside(isoform, tmp_path):
     ("d;e\n31.01.2024;1\n2024-01-31;2\n", "d=date", 2, "is a date in another pattern or order", False),
     ("d;e\n1,5;1\n7;2\n2.5;3\n", "d=float64", 3, "has another decimal mark than a value before it", False),
     ("d;e\n01/02/2024;1\n03/04/2024;2\n", "d=date", 1, "(every date fits both orders of day and month", False),
-    ("d;e\n1;1\n300;2\n", "d=int8", 2, "a field is no value of it, or beyond what it holds", True),
+    ("d;e\n1;1\n300;2\n", "d=int8", 2, "is no value of int8, or beyond what it holds", True),
     ("d;e\n" + "1.2.2024;1\n" * 140_000 + "1.2.;ü\n1;1\n", "d=date:%d.%m.%Y", 140_001, "does not fit the pattern", True),
 ])
 def test_the_place_of_a_wrong_type_is_that_of_the_reason(isoform, tmp_path, text, given, record, reason, aside):

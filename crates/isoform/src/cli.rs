@@ -419,7 +419,7 @@ pub struct Compare {
     pub unordered: bool,
     /// Let numbers differ by up to a bound: 0.01, or rel:1e-6 times the larger of the two. It is for all
     /// columns of numbers that are not named and not in the key, or for one as in price=0.01; may be given
-    /// several times
+    /// several times. Text is compared exactly; --type COLUMN=float64 reads it as numbers
     #[arg(long, value_name = "[COLUMN=]BOUND", allow_negative_numbers = true)]
     pub tolerance: Vec<String>,
     /// Rows of each kind to show at most

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use clap::{Arg, ArgAction, Command};
+use formats::Error;
+use formats::csv::GIVEN;
 use formats::file::text_of;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -80,9 +82,32 @@ impl Given {
         lines.find(is_run).map(|line| line.place.as_str())
     }
 
+    /// Who gave this option its value: the file and line, or the variable of the environment.
+    fn giver(&self, option: &str) -> Option<String> {
+        let named = Some(giver(option)).filter(|giver| !giver.starts_with("--"));
+        self.place(option).map(str::to_owned).or(named)
+    }
+
     fn placed(&self, failure: Failure) -> Failure {
+        if let Failure::Format(Error::Malformed { place, format, what }) = failure {
+            let what = match self.place("delimiter").filter(|_| what.contains(GIVEN)) {
+                Some(by) => what.replacen(GIVEN, &format!("{GIVEN} by {by}"), 1),
+                None => what,
+            };
+            return Failure::Format(Error::Malformed { place, format, what });
+        }
         let text = failure.to_string();
         let told = text.strip_prefix("--").filter(|_| failure.code() == USAGE);
+        // Lines of a file of types are told as what they stand for.
+        let of_file = told.and_then(|told| told.strip_prefix("type ")).filter(|_| {
+            !is_typed("type")
+                && self.giver("type").is_none()
+                && (is_typed("types") || self.giver("types").is_some())
+        });
+        if let Some(told) = of_file {
+            let by = self.giver("types").unwrap_or_else(|| "--types".to_owned());
+            return Failure::Usage(format!("{by}: {told}"));
+        }
         let option = |told: &str| told.split([':', '=', ' ']).next().and_then(|option| self.place(option));
         match told.and_then(|told| Some((option(told)?, told))) {
             Some((place, told)) => Failure::Usage(format!("{place}: {told}")),

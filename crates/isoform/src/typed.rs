@@ -274,6 +274,11 @@ impl Typed {
 /// What to do where an option is not about the only source. The types of strings can be given where the table
 /// has become delimited text, whose certificate tells the others.
 fn instead(option: &str, path: &Path, format: Format) -> String {
+    if option == "delimiter" {
+        return "leave it away; what stands between the fields of a target is storage.delimiter in a \
+                definition of its type (--media-types)"
+            .to_owned();
+    }
     if !["type", "types"].contains(&option) || format != Format::JsonLines {
         return "leave it away".to_owned();
     }

@@ -96,7 +96,7 @@ and a note says what was found, and why. Where that is plain (the delimiter of t
 ending and no other, names above a column of values), only `-v`, `plan`, `inspect` and `--json` say it.
 
 - The **delimiter** is the one of comma, tab, semicolon and bar under which each of these records has the same
-  number of fields.
+  number of fields. Where another one was given and one of these fits instead, a note says so.
 - A **first line `sep=;`**, by which Excel is told the delimiter, is left out as by `--skip-lines 1`, with a
   note. The character after `sep=` is the delimiter, unless `--delimiter` names another. It is one of ASCII
   and no letter, no digit and not the quote in effect, which `--quote` says; other lines are records. Where

@@ -190,9 +190,13 @@ fn tolerance(
             let (left, right) = (logical_type(types[0])?, logical_type(types[1])?);
             let (left, right) = (left.to_string(), right.to_string());
             let found = if left == right { left } else { format!("{left} and {right}") };
+            let hint = match found.contains("text") {
+                true => format!("; where its text is that of numbers, --type {name}=float64 reads them"),
+                false => String::new(),
+            };
             Err(Error::Misuse(format!(
                 "--tolerance: column {name:?} holds {found}; only integers, floating point and decimals of \
-                 up to 38 digits can differ by a tolerance"
+                 up to 38 digits can differ by a tolerance{hint}"
             )))
         }
         Some(tolerance) => Ok(Some(*tolerance)),

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::dialect::{Above, Dialect};
+use super::dialect::{Above, Dialect, Given};
 use super::fault;
 use super::parts::TextPart;
 use super::rows::{FieldRef, Row, Rows};
@@ -46,6 +46,7 @@ pub struct RecordReader<'a, S: ReadAt + ?Sized> {
     source: &'a S,
     rules: Rules,
     above: Option<Above>,
+    given: Option<(u8, Given)>,
     bad: BadRecords,
     bytes: Range<u64>,
     read_bytes: usize,
@@ -72,6 +73,7 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
             source,
             rules: Rules::new(dialect),
             above: dialect.above,
+            given: dialect.given.map(|given| (dialect.delimiter, given)),
             bad,
             offset: part.bytes.start,
             bytes: part.bytes.clone(),
@@ -249,7 +251,8 @@ impl<'a, S: ReadAt + ?Sized> RecordReader<'a, S> {
         let columns = self.rules.columns.unwrap_or_default();
         let error = match fault {
             Fault::FieldCount(found) => {
-                fault::field_count(record, self.byte(span.start), found, columns, self.above)
+                let advice = (self.above, self.given);
+                fault::field_count(record, self.byte(span.start), (found, columns), advice)
             }
             Fault::Stray { at } => fault::stray(record, self.byte(at)),
         };

@@ -22,7 +22,7 @@
 //! Else no header if an empty field stands after the first one, or a field of the first record comes again
 //! in its column. Else a header.
 
-use super::dialect::{CsvOptions, Dialect, LineEnding, validate};
+use super::dialect::{CsvOptions, Dialect, Given, LineEnding, validate};
 use super::header::{numbered_names, unique_names};
 use super::rows::{FieldRef, Rows};
 use super::split::{Fault, Rules, Step};
@@ -135,9 +135,19 @@ fn sample_dialect(options: &CsvOptions, proposed: Option<u8>, start: u64, sample
         plain: Vec::new(),
         also_fits: Vec::new(),
         above: None,
+        given: None,
     };
     let fits = match options.delimiter {
-        Some(given) => vec![Fit::new(&dialect, given, sample)],
+        Some(given) => {
+            let fit = Fit::new(&dialect, given, sample);
+            let fitting = (!fit.fits()).then(|| fitting(&dialect, sample, proposed)).flatten();
+            dialect.given = Some(Given { fitting });
+            dialect.why.extend(fitting.map(|other| {
+                let (given, other) = (shown(given), shown(other));
+                format!("delimiter {given}: given, and {other} fits each of the first records")
+            }));
+            vec![fit]
+        }
         None => choose_delimiter(&mut dialect, sample, proposed),
     };
     let above = |fit: &Fit| {
@@ -154,6 +164,14 @@ fn sample_dialect(options: &CsvOptions, proposed: Option<u8>, start: u64, sample
         ));
     }
     dialect
+}
+
+/// A delimiter that fits each record of a sample.
+fn fitting(dialect: &Dialect, sample: &Sample, proposed: Option<u8>) -> Option<u8> {
+    let mut other = dialect.clone();
+    choose_delimiter(&mut other, sample, proposed);
+    let delimiter = other.delimiter;
+    Fit::new(dialect, delimiter, sample).fits().then_some(delimiter)
 }
 
 /// Offset of the byte after `count` lines.
@@ -325,7 +343,7 @@ fn choose_delimiter(dialect: &mut Dialect, sample: &Sample, proposed: Option<u8>
     if is_near { Vec::new() } else { fits }
 }
 
-fn shown(byte: u8) -> String {
+pub(super) fn shown(byte: u8) -> String {
     match byte {
         b'\t' => "tab".to_owned(),
         _ => format!("'{}'", char::from(byte)),
@@ -357,7 +375,7 @@ fn first_record<S: ReadAt + ?Sized>(
                 return Err(fault::stray(number, start + at as u64));
             }
             Step::Bad { start: at, fault: Fault::FieldCount(found), .. } => {
-                return Err(fault::field_count(number, start + at as u64, found, found, None));
+                return Err(fault::field_count(number, start + at as u64, (found, found), (None, None)));
             }
             Step::Unclosed { open, .. } => return Err(fault::unclosed(number, start + open as u64)),
             Step::TooLong { start: at, .. } => {

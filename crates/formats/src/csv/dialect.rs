@@ -90,6 +90,15 @@ pub struct Dialect {
     pub also_fits: Vec<u8>,
     /// What stands above the table, if its first records look like that.
     pub above: Option<Above>,
+    /// Whether the delimiter was given, and which other one fits the sample where that does not.
+    pub given: Option<Given>,
+}
+
+/// A delimiter that was given, rather than found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given {
+    /// The one that fits each of the first records, where this does not.
+    pub fitting: Option<u8>,
 }
 
 /// Lines above a table that are no part of it.

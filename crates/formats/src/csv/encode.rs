@@ -60,6 +60,7 @@ impl CsvFormat {
             plain: Vec::new(),
             also_fits: Vec::new(),
             above: None,
+            given: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Provides the errors that scan and decoder share, so that both say the same about the same bytes.
 
-use super::dialect::Above;
+use super::detect::shown;
+use super::dialect::{Above, Given};
 use crate::{Error, Place};
 
 /// What is told of a quote without an end, which no record after it can be told apart from.
@@ -8,6 +9,9 @@ const UNCLOSED: &str = "the quoted field that begins here is not closed; close i
                         character with --quote, none where quotes stand for themselves";
 
 const FORMAT: &str = "CSV";
+
+/// What is said of a delimiter that was not found, but given; whoever knows by whom says that behind it.
+pub const GIVEN: &str = "given as the delimiter";
 
 /// A record has no number where it may be the header.
 fn place(record: impl Into<Option<u64>>, byte: u64) -> Place {
@@ -29,15 +33,21 @@ pub(super) fn stray_reason() -> String {
 }
 
 /// Record number `record`, which begins at `start`, has `found` fields. Where it has more than the first
-/// ones, these may stand above the table.
+/// ones, these may stand above the table; where the delimiter was given, that may be another one.
 pub(super) fn field_count(
     record: impl Into<Option<u64>>,
     start: u64,
-    found: usize,
-    expected: usize,
-    above: Option<Above>,
+    (found, expected): (usize, usize),
+    (above, given): (Option<Above>, Option<(u8, Given)>),
 ) -> Error {
-    let reason = field_count_reason(found, expected);
+    let mut reason = field_count_reason(found, expected);
+    if let Some((delimiter, Given { fitting })) = given {
+        reason += &format!(", with {} {GIVEN}", shown(delimiter));
+        if let Some(other) = fitting {
+            let next = format!("{} fits the first records: give that, or leave it to be found", shown(other));
+            return Error::malformed(FORMAT, place(record, start), format!("{reason}; {next}"));
+        }
+    }
     let aside = "--rejects FILE sets bad records aside";
     let next = match above.filter(|_| found > expected) {
         Some(above) => above.advice(),

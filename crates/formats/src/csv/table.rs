@@ -106,12 +106,21 @@ impl CsvTable {
 
     /// The same, of a row of this table, counted from 0; `None` where the text cannot be read there again.
     pub(crate) fn misfit_at(&self, row: u64, column: usize) -> Option<Error> {
+        self.at_row(row, |batch, at| self.misfit(batch, at, column))
+    }
+
+    /// The text of the field of a column in a row of this table, counted from 0, alike.
+    pub(crate) fn field_at(&self, row: u64, column: usize) -> Option<String> {
+        self.at_row(row, |batch, at| String::from_utf8_lossy(batch.field(at, column).bytes).into_owned())
+    }
+
+    fn at_row<T>(&self, row: u64, look: impl Fn(&TextBatch<'_>, usize) -> T) -> Option<T> {
         let part = self.scan.around(&(row..row + 1));
         let mut reader = RecordReader::new(self.text.as_ref(), &self.dialect, &part, BadRecords::Fail);
         while let Some(batch) = reader.next_batch().ok()? {
             let at = (0..batch.rows()).find(|at| batch.record_number(*at) == row + 1);
             if let Some(at) = at {
-                return Some(self.misfit(&batch, at, column));
+                return Some(look(&batch, at));
             }
         }
         None

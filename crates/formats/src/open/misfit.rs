@@ -2,11 +2,12 @@
 
 use super::{Opened, Table};
 use crate::error::Error;
+use crate::text::shown_type;
 
 const OTHER_TYPE: &str = "give another type with --type, or none to have it found";
 
-/// What is told where only the parser found it.
-const NO_VALUE: &str = "a field is no value of it, or beyond what it holds";
+/// Characters of a field that are told.
+const SHOWN_CHARS: usize = 40;
 
 impl Opened {
     /// What is to be said of a field that does not fit, where its column was typed by all of its fields: the
@@ -28,7 +29,10 @@ impl Opened {
             Some(Error::Retype { place, .. }) => place,
             _ => place,
         };
-        let told = unfit.map_or(NO_VALUE, |unfit| unfit.why.as_str());
+        let told = match unfit {
+            Some(unfit) => unfit.why.clone(),
+            None => self.no_value(place.row, column),
+        };
         let what = format!("the column does not have the type that was given for it ({told})");
         // A record that is unfit for itself would not be here if such were set aside.
         let hint = match unfit.is_none() || why.is_some_and(|why| why.is_alone) {
@@ -36,6 +40,20 @@ impl Opened {
             false => OTHER_TYPE.to_owned(),
         };
         Error::unsupported(*place, what, hint).in_file(self.file.path())
+    }
+
+    /// What is told where only the parser found it, of a record counted from 1.
+    fn no_value(&self, record: Option<u64>, column: usize) -> String {
+        let ty = shown_type(self.table().schema().field(column).data_type());
+        let field = match (&self.table, record) {
+            (Table::Csv { table, .. }, Some(record)) => table.field_at(record.saturating_sub(1), column),
+            _ => None,
+        };
+        let shown = field.map_or("a field".to_owned(), |field| {
+            let cut: String = field.chars().take(SHOWN_CHARS).collect();
+            if cut.len() < field.len() { format!("\"{cut}…\"") } else { format!("{cut:?}") }
+        });
+        format!("{shown} is no value of {ty}, or beyond what it holds")
     }
 
     /// That the field of a column in this row, counted from 0, does not have the type of the column, where it

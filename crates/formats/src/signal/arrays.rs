@@ -7,7 +7,8 @@ use coherence::content::RUN_SAMPLES;
 use coherence::sample::SampleType;
 use coherence::signal::{Array, Signature};
 
-use super::Encoding;
+use super::rows::told_names;
+use super::{Encoding, columns};
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
 use crate::image::Declared;
@@ -289,12 +290,18 @@ impl Arrays {
         }
     }
 
-    /// Keeps the arrays at these indexes, and the attributes of these indexes.
+    /// Keeps the arrays at these indexes, and the attributes of these indexes. The text that tells the order
+    /// of columns tells that of those which are left.
     pub fn narrowed(self, keep: &[usize], attributes: &[usize]) -> Self {
+        let told = Some(keep).filter(|keep| keep.len() < self.signature.arrays.len());
+        let told = told.and_then(|_| told_names(&self.signature));
         let extents = keep.iter().map(|index| self.extents[*index].clone()).collect();
         let arrays = keep.iter().map(|index| self.signature.arrays[*index].clone()).collect();
         let attributes = attributes.iter().map(|index| self.signature.attributes[*index].clone()).collect();
-        let signature = Signature { arrays, attributes };
+        let mut signature = Signature { arrays, attributes };
+        if let Some(names) = told {
+            columns::narrow(&mut signature, names);
+        }
         Self { signature, extents, ..self }
     }
 

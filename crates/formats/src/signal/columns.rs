@@ -4,26 +4,31 @@
 //! Values keep what they are, or the conversion fails with the row and the column: an integer that becomes a
 //! float must be one, and a decimal becomes the nearest float only where that prints as the same decimal.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, DecimalType, Int64Type, UInt64Type};
 use arrow_array::{Array as ArrowArray, PrimitiveArray, RecordBatch};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Schema};
 use coherence::cells::Values;
 use coherence::sample::SampleType;
-use coherence::signal::Array;
+use coherence::signal::{Array, Signature};
 
 use super::Encoding;
 use super::arrays::{Arrays, Samples};
-use crate::cells::cells;
+use crate::cells::{cells, logical_type};
 use crate::error::{Error, Place, Result};
+use crate::metadata::listed;
 use crate::open::Opened;
 use crate::text::shown_type;
 
 /// The key of the attribute that holds the names of columns, as JSON: containers hold texts under such keys.
 pub(super) const COLUMNS: &str = "metadata/columns";
+
+/// Columns that can be no arrays, besides the first, that a message names at most.
+const SHOWN_MAX: usize = 8;
 
 /// Digits that every decimal number keeps as a 64-bit float.
 const FLOAT_DIGITS: u32 = 15;
@@ -37,6 +42,49 @@ pub struct Layout {
     pub floats: bool,
     /// Whether null becomes NaN, rather than a refusal.
     pub null_is_nan: bool,
+}
+
+/// What an array does not keep of the columns that it holds: their values are equal, and a source that spells
+/// them otherwise cannot be told from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The name of the array; `None` where all columns are one.
+    array: Option<String>,
+    /// The columns.
+    pub columns: Vec<String>,
+    /// Whether they are decimals, which became floats; else they are text.
+    decimals: bool,
+}
+
+impl Lost {
+    /// What is lost of the array of this name, of all that is lost of a table.
+    pub fn of_array<'a>(lost: &'a [Self], name: &str) -> Option<&'a Self> {
+        match lost {
+            [all] if all.array.is_none() => Some(all),
+            _ => {
+                let found = lost.binary_search_by(|lost| lost.array.as_deref().cmp(&Some(name)));
+                found.ok().map(|at| &lost[at])
+            }
+        }
+    }
+
+    /// The same of all, in words.
+    pub fn in_words(lost: &[Self]) -> Option<String> {
+        let names: Vec<&str> = lost.iter().flat_map(|lost| &lost.columns).map(String::as_str).collect();
+        let listed = listed(&names);
+        Some(match lost.first()?.decimals {
+            true => format!("{listed} decimal, and held as floats"),
+            false => format!("the text of {listed} not given back"),
+        })
+    }
+
+    /// The member of an array's style that names its columns.
+    pub fn key(&self) -> &'static str {
+        if self.decimals { Self::KEYS[1] } else { Self::KEYS[0] }
+    }
+
+    /// All of these.
+    pub const KEYS: [&'static str; 2] = ["textNotKept", "decimalsAsFloats"];
 }
 
 /// Columns that are read as arrays.
@@ -54,23 +102,29 @@ impl std::fmt::Debug for Columns {
     }
 }
 
-/// The arrays that the columns of a table are, and whether each value of them is the one in the table; it
-/// is not where decimals become floats. A column that is to be an array of its own and can be none is left
-/// out where it is not wanted.
-pub fn of_table(opened: Opened, layout: Layout, wanted: &dyn Fn(&str) -> bool) -> Result<(Arrays, bool)> {
+/// The arrays that the columns of a table are, and what each does not keep of them. A column that is to be an
+/// array of its own is left out where it is not wanted, whatever it holds.
+pub fn of_table(
+    opened: Opened,
+    layout: Layout,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<(Arrays, Vec<Lost>)> {
     let file = opened.file.clone();
     let schema = opened.table().schema().clone();
     let rows = opened.table().rows();
-    let (mut taken, mut samples, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut taken, mut samples, mut left_out, mut unfits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (column, field) in schema.fields().iter().enumerate() {
         match sample_of(field.data_type()) {
+            _ if !layout.single && !wanted(field.name()) => left_out.push(field.name().clone()),
             Ok(sample) => {
                 taken.push(column);
                 samples.push(sample);
             }
-            Err(_) if !layout.single && !wanted(field.name()) => left_out.push(field.name().clone()),
-            Err(what) => return Err(unfit(field.name(), &what, layout, opened.format.is_text())),
+            Err(what) => unfits.push((field.name().as_str(), what)),
         }
+    }
+    if !unfits.is_empty() {
+        return Err(unfit(&unfits, layout, opened.format.is_text()));
     }
     let first = samples.first().copied();
     let alike = samples.iter().all(|sample| Some(*sample) == first);
@@ -80,7 +134,7 @@ pub fn of_table(opened: Opened, layout: Layout, wanted: &dyn Fn(&str) -> bool) -
         && let Some(truth) = samples.iter().position(|sample| *sample == SampleType::Bool)
     {
         let (name, what) = (schema.field(truth).name(), "truth values, where all are to be floats,");
-        return Err(unfit(name, what, layout, opened.format.is_text()));
+        return Err(unfit(&[(name, what.to_owned())], layout, opened.format.is_text()));
     }
     let same_float = alike && float;
     let made_float = |sample: &SampleType| !sample.is_float() && *sample != SampleType::Bool;
@@ -114,20 +168,57 @@ pub fn of_table(opened: Opened, layout: Layout, wanted: &dyn Fn(&str) -> bool) -
         _ => samples.iter().enumerate().map(|(at, sample)| array(name(at), *sample, vec![rows])).collect(),
     };
     let names: Vec<String> = (0..samples.len()).map(name).collect();
-    let names = serde_json::to_vec(&names).map_err(|error| Error::Bug(error.to_string()))?;
+    let told = told(&names, layout.single)?.map(|text| (COLUMNS.to_owned(), text));
+    let lost = lost(&schema, &taken, layout.single, opened.format.is_text());
+    let columns: Arc<dyn Samples> = Arc::new(Columns { opened, layout, taken, samples });
+    let arrays = Arrays::elsewhere("table", file, arrays, Vec::from_iter(told), &columns)?;
+    Ok((arrays.leaving_out(left_out), lost))
+}
+
+/// The text that tells the names and the order of columns; nothing where their arrays tell both by
+/// themselves, as these are taken in the order of their names.
+pub(super) fn told(names: &[String], single: bool) -> Result<Option<Vec<u8>>> {
+    let named = !single && names.iter().all(|name| !name.is_empty());
+    if named && names.is_sorted() {
+        return Ok(None);
+    }
+    serde_json::to_vec(names).map(Some).map_err(|error| Error::Bug(error.to_string()))
+}
+
+/// Leaves in the text that tells the order of these columns those alone whose arrays are left.
+pub(super) fn narrow(signature: &mut Signature, names: Vec<String>) {
+    let Some(at) = signature.attributes.iter().position(|(key, _)| key == COLUMNS) else { return };
+    let left: BTreeSet<&str> = signature.arrays.iter().map(|array| array.name.as_str()).collect();
+    let names: Vec<String> = names.into_iter().filter(|name| left.contains(name.as_str())).collect();
+    match told(&names, false) {
+        Ok(Some(text)) => signature.attributes[at].1 = text,
+        _ => drop(signature.attributes.remove(at)),
+    }
+}
+
+/// What arrays do not keep of the columns that are taken for them.
+fn lost(schema: &Schema, taken: &[usize], single: bool, is_text: bool) -> Vec<Lost> {
     let decimal = |data_type: &DataType| {
         matches!(data_type, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..))
     };
-    let any_decimal = taken.iter().any(|column| decimal(schema.field(*column).data_type()));
-    let same = !opened.format.is_text() && !any_decimal;
-    let columns: Arc<dyn Samples> = Arc::new(Columns { opened, layout, taken, samples });
-    let arrays = Arrays::elsewhere("table", file, arrays, vec![(COLUMNS.to_owned(), names)], &columns)?;
-    Ok((arrays.leaving_out(left_out), same))
+    let fields = taken.iter().map(|column| schema.field(*column));
+    let fields = fields.filter(|field| is_text || decimal(field.data_type()));
+    let mut names: Vec<String> = fields.map(|field| field.name().clone()).collect();
+    let lost = |array: Option<String>, columns| Lost { array, columns, decimals: !is_text };
+    match single {
+        true if names.is_empty() => Vec::new(),
+        true => vec![lost(None, names)],
+        false => {
+            // As arrays are taken.
+            names.sort_unstable();
+            names.into_iter().map(|name| lost(Some(name.clone()), vec![name])).collect()
+        }
+    }
 }
 
-/// That a column can be no array, with what can be done about it: one of text gets another type only where it
-/// is found in a text.
-fn unfit(column: &str, what: &str, layout: Layout, is_text: bool) -> Error {
+/// That columns, which are these, can be no arrays, with what can be done about it: one of text gets another
+/// type only where it is found in a text.
+fn unfit(columns: &[(&str, String)], layout: Layout, is_text: bool) -> Error {
     let hint = match (layout.single, is_text) {
         (false, true) => {
             "`isoform convert --exclude COLUMN` leaves it out, or --type COLUMN=TYPE gives it another type"
@@ -137,8 +228,17 @@ fn unfit(column: &str, what: &str, layout: Layout, is_text: bool) -> Error {
         (true, false) => "leave it out before, or convert to npz or safetensors with --exclude COLUMN",
     };
     let hint = format!("arrays hold numbers and truth values; {hint}");
-    let what = format!("a column of type {what} is no array of numbers");
-    Error::unsupported(Place::default().column(column), what, hint)
+    let Some(((column, what), others)) = columns.split_first() else {
+        return Error::Bug("no column that can be no array".into());
+    };
+    let mut what = format!("a column of type {what} is no array of numbers");
+    let shown = others.iter().take(SHOWN_MAX).map(|(name, what)| format!("{name:?} ({what})"));
+    match (others.len(), shown.collect::<Vec<_>>().join(", ")) {
+        (0, _) => {}
+        (1..=SHOWN_MAX, shown) => what += &format!(", nor is {shown}"),
+        (count, shown) => what += &format!(", nor is {shown} and {} more", count - SHOWN_MAX),
+    }
+    Error::unsupported(Place::default().column(*column), what, hint)
 }
 
 /// The sample type that holds the values of a column; else what the column is.
@@ -158,8 +258,7 @@ fn sample_of(data_type: &DataType) -> std::result::Result<SampleType, String> {
         DataType::Float64 | DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) => {
             SampleType::F64
         }
-        DataType::LargeUtf8 => return Err("text".into()),
-        other => return Err(shown_type(other)),
+        other => return Err(logical_type(other).map_or_else(|_| shown_type(other), |ty| ty.to_string())),
     })
 }
 

@@ -64,10 +64,11 @@ impl Rows {
             Field::new(name(at, *array), type_of(signature.arrays[*array].sample), false)
         };
         let fields: Vec<Field> = columns.iter().enumerate().map(field).collect();
-        let texts =
-            signature.attributes.iter().filter(|(key, _)| key != COLUMNS).filter_map(|(key, value)| {
-                Some((key.strip_prefix(TEXTS)?.to_owned(), String::from_utf8(value.clone()).ok()?))
-            });
+        // What tells no names of these columns is a text as others are.
+        let texts = signature.attributes.iter().filter(|(key, _)| told.is_none() || key != COLUMNS);
+        let texts = texts.filter_map(|(key, value)| {
+            Some((key.strip_prefix(TEXTS)?.to_owned(), String::from_utf8(value.clone()).ok()?))
+        });
         let schema = Arc::new(Schema::new_with_metadata(fields, texts.collect()));
         let bytes = columns.iter().map(|array| signature.arrays[*array].sample.width() as u64).sum();
         Ok(Self { schema, rows, columns, width, row_bytes: bytes, arrays })
@@ -85,8 +86,15 @@ impl Rows {
         });
         let lost = signature.attributes.iter().filter(|(key, _)| !key.starts_with(TEXTS));
         let lost = lost.map(|(key, _)| format!("a table has no place for {key:?}, which is not kept"));
+        let unfit =
+            signature.attributes.iter().any(|(key, _)| key == COLUMNS) && told_names(signature).is_none();
+        let unfit = unfit.then(|| {
+            "the text \"columns\" does not name these arrays; it stays a text, and the columns have the \
+             names and the order of their arrays"
+                .to_owned()
+        });
         let ignored = self.arrays.ignored().iter().map(|what| format!("not content: {what}"));
-        widened.chain(lost).chain(ignored).collect()
+        widened.chain(lost).chain(unfit).chain(ignored).collect()
     }
 
     /// Rows of a batch at most.
@@ -126,8 +134,16 @@ fn gathered(samples: &[u8], sample_bytes: usize, column: usize, width: usize) ->
 /// Rows, and the columns of an array of rows × columns.
 fn shape(signature: &Signature) -> Result<(u64, Option<usize>)> {
     let refused = |what: String, hint: &str| Error::unsupported(Place::default(), what, hint);
-    let hint = "a table is one array of rows × columns, or arrays of one axis and one length; choose others \
-                with a conversion into npz first (--include NAME)";
+    let hint = match signature.arrays.iter().any(|array| matches!(array.shape.len(), 1 | 2)) {
+        true => {
+            "a table is one array of rows × columns, or arrays of one axis and one length; choose others \
+             with a conversion into npz first (--include NAME)"
+        }
+        false => {
+            "a table is one array of rows × columns, or arrays of one axis and one length; give an array \
+             such axes first (NumPy: array.reshape(len(array), -1))"
+        }
+    };
     if signature.arrays.is_empty() {
         return Err(refused("there is no array".into(), hint));
     }
@@ -164,7 +180,7 @@ fn shape(signature: &Signature) -> Result<(u64, Option<usize>)> {
 
 /// The names of columns that a text tells, where they fit: one for each column of an only array, or those of
 /// all arrays in another order.
-fn told_names(signature: &Signature) -> Option<Vec<String>> {
+pub(super) fn told_names(signature: &Signature) -> Option<Vec<String>> {
     let (_, value) = signature.attributes.iter().find(|(key, _)| key == COLUMNS)?;
     let names: Vec<String> = serde_json::from_slice(value).ok()?;
     let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -10,7 +10,6 @@ use ::formats::partition::told_keys;
 use ::formats::registry::Format;
 use ::formats::words::{counted, some_of};
 use ::formats::write::Compression;
-use coherence::certificate::Verdict;
 use serde_json::{Map, Value, json};
 
 use super::batch::Told;
@@ -252,8 +251,7 @@ pub fn plan(job: &BytesJob, output: &Output) -> Result<u8> {
     progress.finish();
     let (from, to) = plan.codecs;
     // Nothing is converted of bytes but exactly.
-    let refusals =
-        refusals_of_file((&job.source, &job.target), job.replace.is_any(), (Verdict::Exact, false));
+    let refusals = refusals_of_file((&job.source, &job.target), job.replace.is_any(), Ok(()));
     let document = json!({
         "schema": "isoform.plan/v1",
         "model": "bytes",

@@ -161,14 +161,25 @@ pub fn steps(chain: &[Edge<'_>], within: &str) -> Vec<Value> {
     let last = chain.len().saturating_sub(1);
     let step = |(index, edge): (usize, &Edge<'_>)| {
         let lossy = index == last && edge.class == Class::Bounded;
+        let within = if lossy { within } else { "exact" };
         json!({
             "from": edge.from.media_type,
             "to": edge.to.media_type,
-            "class": edge.class.name(),
-            "within": if lossy { within } else { "exact" },
+            "class": class(edge.class, within),
+            "within": within,
         })
     };
     chain.iter().enumerate().map(step).collect()
+}
+
+/// The class of a step whose rule has this one: nothing differs in one that has no budget, whatever the rule
+/// lets.
+fn class(of_rule: Class, within: &str) -> &'static str {
+    match (within, of_rule) {
+        ("exact", Class::Reversible) => Class::Reversible.name(),
+        ("exact", _) => Class::Exact.name(),
+        _ => Class::Bounded.name(),
+    }
 }
 
 /// A chain with what its steps did, where that is known: `taken` holds those that a person named and the
@@ -180,9 +191,8 @@ pub fn taken(chain: &[Edge<'_>], within: &str, taken: &[Value]) -> Vec<Value> {
     for told in taken {
         let Some(at) = steps.iter().skip(from).position(|step| step["to"] == told["to"]) else { continue };
         let step = &mut steps[from + at];
-        if told["within"] != "exact" {
-            step["class"] = json!(Class::Bounded.name());
-        }
+        let rule = chain[from + at].class;
+        step["class"] = json!(class(rule, told["within"].as_str().unwrap_or("exact")));
         step["within"] = told["within"].clone();
         if let Some(d) = told.get("d") {
             step["d"] = d.clone();
@@ -212,11 +222,10 @@ pub fn line(chain: &[Edge<'_>], within: &str, done: &[Value]) -> Option<String> 
     let first = chain.first().filter(|_| chain.len() > 1)?;
     let mut text = format!("  by way of {}", first.from.name);
     for (edge, step) in chain.iter().zip(taken(chain, within, done)) {
-        let budget = step["within"].as_str().unwrap_or("exact");
-        let told = match (budget, edge.class) {
-            ("exact", Class::Reversible) => Class::Reversible.name().to_owned(),
-            ("exact", _) => Class::Exact.name().to_owned(),
-            _ => format!("{}, within {budget}", Class::Bounded.name()),
+        let class = step["class"].as_str().unwrap_or_default();
+        let told = match step["within"].as_str() {
+            None | Some("exact") => class.to_owned(),
+            Some(budget) => format!("{class}, within {budget}"),
         };
         let lost = step["d"].as_str().and_then(|d| d.parse::<f64>().ok()).filter(|d| *d > 0.0);
         let told = lost.map_or(told.clone(), |d| format!("{told}, d = {}", report::distance(d)));

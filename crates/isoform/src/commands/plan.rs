@@ -335,11 +335,11 @@ fn prospect(
             let plan = local::signal::plan(&job, progress)?;
             let how = if job.lossy { "within the budget" } else { "without loss" };
             let would = Prospect::ConvertSignal(how, Box::new(plan.estimate));
-            Ok(strictly(plan.verdict, job.strict, would))
+            Ok(strictly((plan.verdict, plan.why.as_deref()), job.strict, would))
         }
         Kind::Table(job) => {
             let plan = local::plan(&job, progress)?;
-            Ok(strictly(plan.verdict, job.strict, Prospect::Convert(Box::new(plan))))
+            Ok(strictly((plan.verdict, None), job.strict, Prospect::Convert(Box::new(plan))))
         }
     }
 }
@@ -357,14 +357,14 @@ fn image_prospect(job: &ImageJob, measured: bool, progress: &Progress) -> Result
     }
     let would = Prospect::ConvertImage("within the budget");
     match measured {
-        true => Ok(strictly(plan.trial(job, progress)?.verdict, job.strict, would)),
+        true => Ok(strictly((plan.trial(job, progress)?.verdict, None), job.strict, would)),
         false => Ok(would),
     }
 }
 
-/// What would become of a source by a verdict, which may be too weak.
-fn strictly(verdict: Verdict, strict: bool, would: Prospect) -> Prospect {
-    match accepted(verdict, strict) {
+/// What would become of a source by a verdict, which may be too weak, for this reason.
+fn strictly((verdict, why): (Verdict, Option<&str>), strict: bool, would: Prospect) -> Prospect {
+    match accepted(verdict, strict, why) {
         Ok(()) => would,
         Err(failure) => Prospect::Refuse(failure.into()),
     }

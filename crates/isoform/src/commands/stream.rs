@@ -127,8 +127,7 @@ pub fn run(args: &Convert, typed: &Sources, output: &Output) -> Result<u8> {
         progress.finish();
         let text = "the reader closed standard output before the end; what it took was verified; there is no \
                     certificate";
-        tell(output, &[text.to_owned()]);
-        return Ok(DONE);
+        return closed_early(args, text.to_owned(), output);
     }
     // Not before: what never came out needs no certificate.
     if let Some(certificate) = certificate {
@@ -189,9 +188,24 @@ fn by_parts(args: &Convert, sources: &Sources, output: &Output) -> Result<u8> {
             let told = lines(&job, &outcome, (&job.target, at)).into_iter();
             tell(output, &told.chain(unsynced.map(report::note)).collect::<Vec<_>>());
         }
-        Streamed::Closed(released) => tell(output, &[closed(released)]),
+        Streamed::Closed(released) => return closed_early(args, closed(released), output),
     }
     Ok(DONE)
+}
+
+/// Ends where the reader took no more than it wanted: that is no failure, unless a certificate was asked for,
+/// which nothing but the whole target can have.
+fn closed_early(args: &Convert, told: String, output: &Output) -> Result<u8> {
+    match &args.certificate {
+        None => {
+            tell(output, &[told]);
+            Ok(DONE)
+        }
+        Some(path) => Err(Failure::Other(format!(
+            "--certificate {}: {told}; read all of the output, or leave --certificate away",
+            path.display()
+        ))),
+    }
 }
 
 /// That the reader took no more than what is out, with the rows of the parts that are out whole.

@@ -13,6 +13,7 @@ pub mod estimate;
 mod folder;
 mod hash;
 pub mod image;
+pub mod inside;
 pub mod interrupted;
 mod job;
 mod journal;

@@ -194,10 +194,9 @@ pub(super) fn strictly(job: &Job, opened: &Opened, styles: &[ColumnStyle]) -> Re
             format!("the text of {} not given back", listed(&lossy))
         }),
     };
-    accepted(verdict(opened, styles), job.strict).map_err(|refused| match refused {
-        Failure::Mismatch(why) => Failure::Mismatch(format!("{why}: {}", lost())),
-        other => other,
-    })
+    let verdict = verdict(opened, styles);
+    let why = (job.strict && verdict != Verdict::Exact).then(lost);
+    accepted(verdict, job.strict, why.as_deref())
 }
 
 /// Why a conversion would be refused, and how that is avoided.
@@ -221,11 +220,12 @@ fn refused(checks: impl IntoIterator<Item = Result<()>>) -> impl Iterator<Item =
     checks.into_iter().filter_map(Result::err).map(Refusal::from)
 }
 
-/// Why a conversion into one file, which comes to this verdict, would be refused, and how that is avoided.
+/// Why a conversion into one file, whose verdict is accepted or not, would be refused, and how that is
+/// avoided.
 pub fn refusals_of_file(
     (source, target): (&PathBuf, &Path),
     force: bool,
-    (verdict, strict): (Verdict, bool),
+    accepted: Result<()>,
 ) -> Vec<Refusal> {
     let mut found = Vec::new();
     if !is_standard(target) {
@@ -233,7 +233,7 @@ pub fn refusals_of_file(
         let directory = refuse_missing_directory(directory_of(target), "the target");
         found.extend(refused_place(target, force, from_ref(source), refuse_unfit_file(target), directory));
     }
-    found.extend(refused([keys::refuse_unusable(), accepted(verdict, strict)]));
+    found.extend(refused([keys::refuse_unusable(), accepted]));
     found
 }
 

@@ -48,10 +48,8 @@ pub struct Sealed {
 /// # Errors
 /// A verdict below EXACT where `strict` accepts nothing less.
 pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed> {
-    let reversible = facts.styles.iter().all(|style| style.reversible);
-    let verdict = certificate::verdict(whole, &facts.budget, reversible)
-        .map_err(|error| Failure::Mismatch(error.to_string()))?;
-    accepted(verdict, strict)?;
+    let verdict = verdict(whole, &facts)?;
+    accepted(verdict, strict, None)?;
     let key = keys::signing_key()?;
     let key_id = keys::id_of(&key)?;
     let bundle = certificate::sign(whole, facts, &key).map_err(|error| match error {
@@ -63,12 +61,19 @@ pub fn seal(whole: &VerifiedWhole, facts: Facts, strict: bool) -> Result<Sealed>
     Ok(Sealed { certificate: bundle.to_bytes(), key_id, verdict })
 }
 
-/// Fails for a verdict below EXACT where `strict` accepts nothing less.
-pub fn accepted(verdict: Verdict, strict: bool) -> Result<()> {
+/// What a whole has earned by these facts.
+pub fn verdict(whole: &VerifiedWhole, facts: &Facts) -> Result<Verdict> {
+    let reversible = facts.styles.iter().all(|style| style.reversible);
+    certificate::verdict(whole, &facts.budget, reversible)
+        .map_err(|error| Failure::Mismatch(error.to_string()))
+}
+
+/// Fails for a verdict below EXACT where `strict` accepts nothing less, and tells why it is not EXACT.
+pub fn accepted(verdict: Verdict, strict: bool, why: Option<&str>) -> Result<()> {
     if strict && verdict != Verdict::Exact {
-        let name = verdict.name();
+        let (name, why) = (verdict.name(), why.map_or(String::new(), |why| format!(": {why}")));
         return Err(Failure::Mismatch(format!(
-            "the verdict would be {name}, and --strict accepts only EXACT"
+            "the verdict would be {name}, and --strict accepts only EXACT{why}"
         )));
     }
     Ok(())

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use coherence::verified::VerifiedWhole;
 use formats::file::ObjectFile;
 
+use super::inside::refuse_inside;
 use super::interrupted::undo;
 use super::journal::Entry;
 use super::naming::give_name;
@@ -95,8 +96,8 @@ pub fn refuse_name_of_temporary(path: &Path) -> Result<()> {
 }
 
 /// Fails where nothing may become the target: a directory, also one that there is not yet, and a link, a
-/// device, a pipe or a socket, which a rename would replace; and names that leave no room for those of the
-/// temporaries, or are such names.
+/// device, a pipe or a socket, which a rename would replace; names that leave no room for those of the
+/// temporaries, or are such names; and places in a directory that is certified as a whole.
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     let shown = target.display();
     match target.symlink_metadata().map(|metadata| metadata.file_type()) {
@@ -123,7 +124,8 @@ pub fn refuse_unfit(target: &Path) -> Result<()> {
         }
         _ => {}
     }
-    refuse_unfit_name(target)
+    refuse_unfit_name(target)?;
+    refuse_inside(target)
 }
 
 /// Fails where a file or a directory of partitions cannot have a name: it leaves no room for those of the

@@ -10,7 +10,7 @@ use super::{Profile, Resolved, Unfit};
 use crate::limits::EXCEPTIONS_MAX;
 use crate::text::float::{out_of_range, read_any, read_leniently};
 use crate::text::number::{Integer, normalise_integer, split_sign};
-use crate::text::{BOOL_WORDS, DecimalMarks, Form, Mark, Mode, shown_type};
+use crate::text::{BOOL_WORDS, DecimalMarks, FloatStyle, Form, Mark, Mode, shown_type};
 use arrow_schema::DataType;
 
 /// Rows that have a type before the first that does not, from which on it is the row that is unlike the
@@ -304,6 +304,8 @@ const NULLS_HINT: &str = "--types value reads every known spelling as null";
 
 const VALUE_HINT: &str = "--types value reads it as a value and loses this detail of its text";
 
+const NOT_FINITE_HINT: &str = "--type COLUMN=float64 reads it among numbers, and --null WORD makes it null";
+
 /// Stands for the patterns that read the text.
 const PATTERN_HINT: &str = "a pattern says it";
 
@@ -354,7 +356,9 @@ fn describe(offence: &Offence, marks: DecimalMarks) -> (&'static str, Option<&'s
     if text.iter().any(u8::is_ascii_digit) {
         return describe_digits(text, run);
     }
-    (NO_VALUE, None)
+    let mut words = FloatStyle::NAN_WORDS.iter().chain(&FloatStyle::INFINITY_WORDS);
+    let not_finite = words.any(|word| word.as_bytes() == run);
+    (NO_VALUE, Some(NOT_FINITE_HINT).filter(|_| not_finite))
 }
 
 /// Whether a text is read as a number where only values count.

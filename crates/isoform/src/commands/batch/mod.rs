@@ -28,6 +28,7 @@ use crate::config::placed;
 use crate::failure::{DONE, Failure, Result, SOME_FAILED, brief};
 use crate::local::directories::{Directories, settled};
 use crate::local::effective::{FROM_TARGET, asked, is_made_so};
+use crate::local::inside::refuse_into;
 use crate::local::interrupted::certificate_of;
 use crate::local::memory::parse_size;
 use crate::local::replace::Replace;
@@ -209,7 +210,8 @@ pub fn batch(args: &Convert) -> Result<Batch> {
     let clashes_replaced = claims::clashes(&pairs, true);
     let batch =
         Batch { dir: dir.clone(), pairs, clashes, clashes_replaced, left_out: sources.left_out, notes };
-    batch.directories().into_iter().try_for_each(|dir| refuse_no_directory(dir, "--out-dir"))?;
+    let refuse = |dir| refuse_no_directory(dir, "--out-dir").and_then(|()| refuse_into(dir));
+    batch.directories().into_iter().try_for_each(refuse)?;
     Ok(batch)
 }
 

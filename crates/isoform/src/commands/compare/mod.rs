@@ -6,14 +6,18 @@ mod told;
 mod unlike;
 
 use ::formats::Error;
+use ::formats::cells::logical_schema;
 use ::formats::compare::{
-    CompareOptions, Comparison, Plan, Side, Which, by_key, digest_rows, in_order, unordered,
+    CompareOptions, ComparedColumn, Comparison, Plan, Side, Which, by_key, digest_rows, in_order, unordered,
 };
 use ::formats::convert::Watch;
 use ::formats::geometry::{self, Geometry};
+use ::formats::metadata::listed;
 use ::formats::open::Opened;
 use coherence::digest::Digest;
+use coherence::distance::SignatureMismatch;
 use coherence::multiset::MultisetDigester;
+use coherence::schema::LogicalType;
 
 use self::sides::{Files, STEPS, Sides};
 use super::{bytes, image, options, signal, sources, types_file};
@@ -34,6 +38,48 @@ struct Compared {
     /// Digests of both multisets of rows, where the order is free.
     multisets: Option<[Digest; 2]>,
 }
+
+/// What is to be said besides, where these columns are text.
+fn notes(sides: &Sides, compared: &Compared, options: &CompareOptions, text: &[String]) -> Vec<String> {
+    let mut notes = sides.notes();
+    notes.extend(exact_text(compared, options, text));
+    let reordered = |what: &SignatureMismatch| matches!(what, SignatureMismatch::Order { .. });
+    if compared.found.signature.iter().any(reordered) {
+        notes.push(REORDERED.to_owned());
+    }
+    notes
+}
+
+/// That columns which differ are text, where a tolerance is given that is about all columns of numbers.
+fn exact_text(compared: &Compared, options: &CompareOptions, text: &[String]) -> Option<String> {
+    let is_text = |column: &&ComparedColumn| {
+        column.tolerance.is_none() && column.evidence.differing > 0 && text.contains(&column.name)
+    };
+    options.tolerances.general?;
+    let columns = compared.found.columns.iter().filter(|column| !compared.key.contains(&column.name));
+    let names: Vec<&str> = columns.filter(is_text).map(|column| column.name.as_str()).collect();
+    let first = names.first()?;
+    let listed = listed(&names);
+    Some(format!(
+        "{listed} text, which --tolerance is not about, and compared exactly; where it is that of numbers, \
+         --type {first}=float64 reads them"
+    ))
+}
+
+/// The columns that are text on some side.
+fn text_columns(sides: [&Opened; 2]) -> Result<Vec<String>> {
+    let mut text = Vec::new();
+    for side in sides {
+        let fields = logical_schema(side.table().schema())?.fields.into_iter();
+        text.extend(fields.filter(|field| field.ty == LogicalType::Utf8).map(|field| field.name));
+    }
+    Ok(text)
+}
+
+/// What is said where columns stand in another order.
+const REORDERED: &str = "the order of columns is content, so tables that differ in it alone are not equal; \
+                         their cells were compared by name, and the counts of cells and rows tell whether \
+                         anything else differs";
 
 /// Compares two tables.
 pub fn run(args: &Compare, output: &Output) -> Result<u8> {
@@ -76,10 +122,11 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         memory: held,
         spill_dir,
     };
-    let mut step = 0;
+    let (mut step, mut text) = (0, Vec::new());
     let compared = loop {
         let found = sides.open(step).and_then(|[left, right]| {
             options.key = rules::key(&args.key, [&left, &right])?;
+            text = text_columns([&left, &right])?;
             let fit = |side: &Opened, threads| {
                 let path = side.file.path();
                 memory::readers_of_table(side.table(), side.format, path, (threads, memory))
@@ -99,7 +146,7 @@ pub fn run(args: &Compare, output: &Output) -> Result<u8> {
         }
     };
     progress.finish();
-    let notes = sides.notes();
+    let notes = notes(&sides, &compared, &options, &text);
     let mut lines = told::lines(args, &compared)?;
     lines.extend(notes.iter().map(|note| format!("  note: {note}")));
     report::result(output, &told::document(args, &compared, &notes)?, &lines);

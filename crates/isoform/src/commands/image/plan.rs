@@ -13,6 +13,7 @@ use crate::cli::Output;
 use crate::failure::{Refusal, Result};
 use crate::local::image::{self, ImageJob, ImagePlan, Trial};
 use crate::local::refusals_of_file;
+use crate::local::seal::accepted;
 use crate::progress::Progress;
 use crate::report;
 
@@ -76,8 +77,8 @@ pub fn plan(job: &ImageJob, output: &Output) -> Result<u8> {
     lines.push(format!("  time: about {:.1} s, of {encodings}", trial.time.as_secs_f64()));
     lines.push(format!("  these rest on: {RESTS_ON}"));
     lines.extend(plan.notes.iter().chain(&trial.note).map(report::note));
-    let refusals =
-        refusals_of_file((&job.source, &job.target), job.replace.is_any(), (trial.verdict, job.strict));
+    let accepted = accepted(trial.verdict, job.strict, None);
+    let refusals = refusals_of_file((&job.source, &job.target), job.replace.is_any(), accepted);
     lines.extend(refusal_lines(&refusals));
     report::result(output, &document(job, (&plan, &trial), &refusals), &lines);
     Ok(code(&refusals))

@@ -12,6 +12,7 @@ use super::{allocation, allocation_line, array_lines, arrays, within};
 use crate::cli::Output;
 use crate::failure::{Refusal, Result};
 use crate::local::refusals_of_file;
+use crate::local::seal::accepted;
 use crate::local::signal::{self, SignalJob, SignalPlan};
 use crate::local::staging::{refuse_existing, refuse_unfit};
 use crate::progress::Progress;
@@ -64,7 +65,8 @@ pub fn plan(job: &SignalJob, output: &Output) -> Result<u8> {
     let replace = job.replace.is_any();
     let taken = plan.places.iter().find_map(|place| refuse_place(place, replace).err());
     let mut refusals: Vec<_> = taken.map(Refusal::from).into_iter().collect();
-    refusals.extend(refusals_of_file((&job.source, &job.target), replace, (plan.verdict, job.strict)));
+    let accepted = accepted(plan.verdict, job.strict, plan.why.as_deref());
+    refusals.extend(refusals_of_file((&job.source, &job.target), replace, accepted));
     lines.extend(refusal_lines(&refusals));
     report::result(output, &document(job, &plan, &refusals), &lines);
     Ok(code(&refusals))

@@ -42,13 +42,14 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
     let content = match codec {
         Codec::Arrays(format) => {
             let arrays = formats::signal::open(file.clone(), format, dir)?;
-            Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays), same: true }
+            Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays) }
         }
         _ => Content::Image { first: Box::new(decoded.clone()), last: Box::new(decoded) },
     };
     let mut way = Way {
         file: file.clone(),
         layout: Layout { single: true, floats: false, null_is_nan: false },
+        wanted: &|_| true,
         declared: Declared::default(),
         drop: job.drop_attributes,
         memory: job.memory,
@@ -58,6 +59,7 @@ pub fn lead(job: &ImageJob, file: &Arc<ObjectFile>, progress: &Progress) -> Resu
         steps: Vec::new(),
         notes: Vec::new(),
         dropped: Vec::new(),
+        lost: Vec::new(),
         exact_asked: job.exact_asked,
         parameters: &job.parameters,
         progress,

@@ -14,6 +14,7 @@ use super::finished::Finished;
 use crate::failure::{Failure, Result};
 use crate::local::directories::Directories;
 use crate::local::folder::{Folder, refuse_blocked, taken};
+use crate::local::inside::refuse_inside;
 use crate::local::interrupted::undo;
 use crate::local::publish::{place_certificate, sync_directory};
 use crate::local::resume::Identity;
@@ -288,6 +289,7 @@ impl Directory {
 /// Fails where a directory of partitions cannot have a name, or something else has that of its temporary.
 pub fn refuse_unfit(target: &Path) -> Result<()> {
     refuse_unfit_name(target)?;
+    refuse_inside(target)?;
     refuse_blocked(target)
 }
 

@@ -68,6 +68,7 @@ pub fn open(
     let mut way = Way {
         file: file.clone(),
         layout: reading.layout,
+        wanted: reading.wanted,
         declared: job.declared,
         drop: job.drop_attributes,
         memory: job.memory,
@@ -77,18 +78,19 @@ pub fn open(
         steps: Vec::new(),
         notes: Vec::new(),
         dropped: Vec::new(),
+        lost: Vec::new(),
         exact_asked: job.exact_asked,
         parameters: &job.parameters,
         progress,
     };
     let content = way.lead(content, &job.via)?;
-    let (first, arrays, same) = way.arrays(content, job.layout().single)?;
+    let (first, arrays) = way.arrays(content, job.layout().single)?;
     let mut samples = arrays.signature().arrays.iter().map(|array| array.sample);
     let keeps = pictures && !samples.any(|sample| way.to.loses(sample));
     let left = if keeps { None } else { way.last()? };
-    let Way { steps, notes, dropped, .. } = way;
+    let Way { steps, notes, dropped, lost, .. } = way;
     let led = Led { arrays, left, steps, notes, dropped, pictures };
-    Ok((first, Told { same, read_as }, Some(led)))
+    Ok((first, Told { lost, read_as }, Some(led)))
 }
 
 /// What a source holds, before it is led anywhere.
@@ -103,7 +105,7 @@ fn content(
         Codec::Arrays(format) => {
             let arrays = formats::signal::open_wanted(file.clone(), format, dir, &*job.wanted)?;
             let (arrays, _) = formats::signal::select(arrays, &*job.wanted)?;
-            Ok(Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays), same: true })
+            Ok(Content::Arrays { first: Box::new(arrays.clone()), last: Box::new(arrays) })
         }
         Codec::Image(format) => {
             let decoded = image::decode(file, format, of_image(job.memory) / 2)?;

@@ -32,7 +32,7 @@ use formats::file::ObjectFile;
 use formats::media::{Edge, Key, MediaType};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, Plan as Chosen, Shards, SignalFormat, Stored, Writer, is_index,
+    Arrays, Declared, Encoding, Layout, Lost, Plan as Chosen, Shards, SignalFormat, Stored, Writer, is_index,
     plan_beside as choose, samples_of_part, select, to_sound, widest, with_rate_beside, writer,
 };
 use formats::sound::OpusTarget;
@@ -43,7 +43,7 @@ use super::journal;
 use super::media::check_tau;
 use super::pool::meanwhile;
 use super::replace::Replace;
-use super::seal::{self, Sealed, refuse_own_source, seal};
+use super::seal::{self, Sealed, accepted, refuse_own_source, seal, verdict};
 use super::staging::directory_of;
 use super::via::{self, Stop};
 use super::{Done, hash_object, memory, shortfall, source};
@@ -424,7 +424,8 @@ pub fn convert(job: &SignalJob, progress: &Progress) -> Result<SignalOutcome> {
     let times = (converted, started.1.elapsed() - converted);
     let (proven, sizes) = ((&proof.whole, &sealed), (size, proof.bytes()));
     let unmet = opened.unmet.as_deref().map(|closest| shortfall::without_loss(closest, sizes));
-    let told = unmet.into_iter().chain(cut).chain(vain).chain(said);
+    let why = opened.told.why(sealed.verdict);
+    let told = unmet.into_iter().chain(why).chain(cut).chain(vain).chain(said);
     Ok(SignalOutcome {
         tightest,
         signature: opened.arrays.signature().clone(),
@@ -478,7 +479,9 @@ fn sealed(
         if let Some(declared) = opened.arrays.declared() {
             add_declared(&mut style, declared, false);
         }
-        ColumnStyle { style: style.into(), reversible: opened.told.same }
+        let lost = Lost::of_array(&opened.told.lost, &array.name);
+        style.extend(lost.map(|lost| (lost.key().to_owned(), json!(lost.columns))));
+        ColumnStyle { style: style.into(), reversible: lost.is_none() }
     });
     let paths = std::iter::once(job.source.as_path());
     let paths = paths.chain(opened.arrays.files().iter().map(|file| file.path()));
@@ -491,7 +494,9 @@ fn sealed(
     add_writing(&mut parameters, writing(job, opened, coded));
     let mut facts = seal::facts(files.collect(), targets.collect(), &parameters, styles.collect(), started);
     facts.budget = opened.budget.unwrap_or(Budget::ZERO);
-    seal(&proof.whole, facts, job.strict)
+    let verdict = verdict(&proof.whole, &facts)?;
+    accepted(verdict, job.strict, opened.told.why(verdict).as_deref())?;
+    seal(&proof.whole, facts, false)
 }
 
 #[cfg(test)]

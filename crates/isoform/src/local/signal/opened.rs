@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use coherence::certificate::Verdict;
 use coherence::signal::Signature;
 use formats::error::{Obstacle, Place};
 use formats::file::ObjectFile;
@@ -11,7 +12,7 @@ use formats::image::Declared;
 use formats::media::{Codec, Key};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Layout, Plan, SignalFormat, idle, in_words, may_lose, of_image, of_table, open_wanted,
+    Arrays, Layout, Lost, Plan, SignalFormat, idle, in_words, may_lose, of_image, of_table, open_wanted,
 };
 use formats::sound::OpusTarget;
 use glob::Pattern;
@@ -62,15 +63,25 @@ pub fn wanted(include: &[String], exclude: &[String]) -> Result<Wanted> {
 /// What is known of arrays besides them.
 #[derive(Debug, Clone, Default)]
 pub struct Told {
-    /// Whether each value of them is the one that the source tells, in its spelling.
-    pub same: bool,
+    /// What they do not keep of the columns of a table.
+    pub lost: Vec<Lost>,
     /// How the source was read, where it is a table.
     pub read_as: Vec<Map<String, Value>>,
 }
 
 impl Told {
     /// That of a source which holds them itself.
-    pub(super) const SAME: Self = Self { same: true, read_as: Vec::new() };
+    pub(super) const SAME: Self = Self { lost: Vec::new(), read_as: Vec::new() };
+
+    /// Whether each value of them is the one that the source tells, in its spelling.
+    pub fn same(&self) -> bool {
+        self.lost.is_empty()
+    }
+
+    /// Why a verdict says no more than it does, where that is what is not kept.
+    pub(super) fn why(&self, verdict: Verdict) -> Option<String> {
+        Lost::in_words(&self.lost).filter(|_| verdict == Verdict::ValueExact)
+    }
 }
 
 /// Arrays, and what is known of them.
@@ -92,8 +103,8 @@ pub fn open(
             let mut opened = open_table(file, reading.table, progress)?;
             retyped_on(&mut opened, reading.workers)?;
             let read_as = opened.read_as();
-            let (arrays, same) = of_table(opened, reading.layout, reading.wanted).map_err(in_file)?;
-            Ok((arrays, Told { same, read_as }))
+            let (arrays, lost) = of_table(opened, reading.layout, reading.wanted).map_err(in_file)?;
+            Ok((arrays, Told { lost, read_as }))
         }
         Codec::Bytes(_) => Err(Failure::Other(format!("{} holds no arrays", codec.name()))),
     }

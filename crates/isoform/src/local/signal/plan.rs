@@ -47,6 +47,8 @@ pub struct SignalPlan {
     pub workers: usize,
     /// What would be proven, as far as what was tried shows it.
     pub verdict: Verdict,
+    /// Why that says no more.
+    pub why: Option<String>,
     /// What it will come to.
     pub estimate: Estimate,
     /// Whether the target exists.
@@ -83,17 +85,21 @@ pub fn plan(job: &SignalJob, progress: &Progress) -> Result<SignalPlan> {
     let come_to = (subject_size(&opened), estimate.bytes);
     opened.notes.extend(opened.unmet.take().map(|closest| shortfall::without_loss(&closest, come_to)));
     let sizes = (subject_size(&opened), bodies(&opened).iter().sum());
+    let verdict = match (equal, opened.told.same()) {
+        (false, _) => Verdict::Bounded,
+        (true, true) => Verdict::Exact,
+        (true, false) => Verdict::ValueExact,
+    };
+    let why = opened.told.why(verdict);
+    opened.notes.extend(why.clone());
     Ok(SignalPlan {
         sizes,
         stored: opened.encodings(),
         steps: opened.led.as_ref().map_or(Vec::new(), |led| led.planned(job)),
         parts: parts.len(),
         workers,
-        verdict: match (equal, opened.told.same) {
-            (false, _) => Verdict::Bounded,
-            (true, true) => Verdict::Exact,
-            (true, false) => Verdict::ValueExact,
-        },
+        verdict,
+        why,
         estimate,
         exists: job.target.symlink_metadata().is_ok(),
         places,

@@ -4,23 +4,24 @@ use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 use std::sync::Arc;
 
+use coherence::certificate::Verdict;
 use coherence::content::{Model, PartContent, SignalDigester};
 use coherence::digest::Digest;
 use coherence::sample::SampleType;
 use coherence::signal::Signature;
-use coherence::statement::{Predicate, SignalContent};
+use coherence::statement::{Predicate, SignalArray, SignalContent};
 use coherence::verified::Records;
 use formats::file::ObjectFile;
 use formats::media::{self, Codec};
 use formats::open::OpenOptions;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, PART_SAMPLES, Part, SignalFormat, parts, select, to_sound,
+    Arrays, Declared, Encoding, Layout, Lost, PART_SAMPLES, Part, SignalFormat, parts, select, to_sound,
     with_rate_beside,
 };
 use formats::sound::RATE;
 use formats::sound::depth::between;
 use formats::words::{all_were, counted};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::super::effective::{check_all_dropped, check_reading};
 use super::super::pool;
@@ -100,6 +101,7 @@ pub fn check_content(
     progress: &Progress,
 ) -> Result<u64> {
     let conversion = &predicate.conversion;
+    check_verdict(predicate, content, file.path())?;
     let wanted = wanted_of(&conversion.parameters)?;
     let layout = layout(&conversion.to, &conversion.parameters);
     let reading = Reading { table, layout, memory, workers, wanted: &*wanted };
@@ -183,13 +185,44 @@ fn theirs<'a>(
         return Err(differs(path));
     }
     check_reading(certificate_at, predicate, from_ref(&path.to_owned()), &told.read_as)?;
+    check_lost(&told.lost, content, target)?;
     // What a step on the way leaves out, only the conversion knows.
     if !via {
         let lacking = heard.attributes.iter().filter(|(key, value)| !content.holds(key, value));
         let lacking: Vec<String> = lacking.map(|(key, _)| key.clone()).collect();
         check_all_dropped((parameters, content), &lacking, target)?;
     }
-    Ok(Theirs { path, file, arrays, heard, reversible: told.same })
+    Ok(Theirs { path, file, arrays, heard, reversible: told.same() })
+}
+
+/// Fails where a certificate says of arrays that do not keep all of their columns that all was kept.
+fn check_verdict(predicate: &Predicate, content: &SignalContent, target: &Path) -> Result<()> {
+    let lost = |array: &SignalArray| Lost::KEYS.iter().any(|key| array.style.get(key).is_some());
+    if predicate.verification.verdict == Verdict::Exact.name() && content.arrays.iter().any(lost) {
+        let target = target.display();
+        return Err(Failure::Mismatch(format!(
+            "{target}: the certificate says EXACT, and that an array does not keep all of its columns"
+        )));
+    }
+    Ok(())
+}
+
+/// Fails where a certificate names other columns whose text or decimals are not kept than are found.
+fn check_lost(lost: &[Lost], content: &SignalContent, target: &Path) -> Result<()> {
+    for array in &content.arrays {
+        let found = Lost::of_array(lost, &array.name);
+        for key in Lost::KEYS {
+            let found = found.filter(|found| found.key() == key).map(|found| json!(found.columns));
+            if array.style.get(key) != found {
+                return Err(Failure::Mismatch(format!(
+                    "{}: the certificate does not name the columns that array {:?} does not keep ({key})",
+                    target.display(),
+                    array.name
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether nothing was to differ, so that every sample was compared and none measured.

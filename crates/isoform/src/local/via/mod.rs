@@ -19,8 +19,8 @@ use formats::image::{self, Image, ImageFormat};
 use formats::media::{Codec, Key, MediaType};
 use formats::open::Opened;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, SignalFormat, idle, in_words, of_image, of_table, through, to_image,
-    to_sound, widest, with_rate_beside,
+    Arrays, Declared, Encoding, Layout, Lost, SignalFormat, idle, in_words, of_image, of_table, through,
+    to_image, to_sound, widest, with_rate_beside,
 };
 use formats::write::WriteOptions;
 use serde_json::{Map, Value, json};
@@ -142,14 +142,12 @@ pub fn refuse_range(
 pub enum Content {
     /// A table, which no step changes.
     Table(Box<Opened>),
-    /// Arrays, and whether they hold all that a table tells of their values, as it spells them.
+    /// Arrays.
     Arrays {
         /// As they were.
         first: Box<Arrays>,
         /// As they are.
         last: Box<Arrays>,
-        /// Whether nothing was lost in becoming arrays.
-        same: bool,
     },
     /// An image.
     Image {
@@ -166,6 +164,8 @@ pub struct Way<'a> {
     pub file: Arc<ObjectFile>,
     /// How columns become arrays; whether they become one array is decided by the type that they become.
     pub layout: Layout,
+    /// Which columns become arrays, where each becomes one.
+    pub wanted: &'a dyn Fn(&str) -> bool,
     /// What is told of a sound that arrays become.
     pub declared: Declared,
     /// Whether attributes that a type cannot hold are left out.
@@ -184,6 +184,8 @@ pub struct Way<'a> {
     pub notes: Vec<String>,
     /// Attributes that were left out.
     pub dropped: Vec<String>,
+    /// What was not kept of the columns of a table.
+    pub lost: Vec<Lost>,
     /// Whether a person asked for no distance at all.
     pub exact_asked: bool,
     /// Parameters of the conversion, which tell how the budget was asked for.
@@ -228,7 +230,7 @@ impl Way<'_> {
     }
 
     fn through_arrays(&mut self, content: Content, format: SignalFormat, stop: &Stop) -> Result<Content> {
-        let (mut first, mut last, same) = self.arrays(content, format == SignalFormat::Npy)?;
+        let (mut first, mut last) = self.arrays(content, format == SignalFormat::Npy)?;
         if format.is_sound() {
             (first, last) = (to_sound(first, self.declared)?, to_sound(last, self.declared)?);
             refuse_narrowing(&last, format, stop.media)?;
@@ -261,7 +263,6 @@ impl Way<'_> {
         Ok(Content::Arrays {
             first: Box::new(with_attributes_of(first, led.arrays.signature())),
             last: Box::new(led.arrays),
-            same,
         })
     }
 
@@ -325,16 +326,18 @@ impl Way<'_> {
     }
 
     /// Content as arrays: the columns of a table as one, where `single` says so.
-    pub fn arrays(&mut self, content: Content, single: bool) -> Result<(Arrays, Arrays, bool)> {
+    pub fn arrays(&mut self, content: Content, single: bool) -> Result<(Arrays, Arrays)> {
         Ok(match content {
-            Content::Arrays { first, last, same } => (*first, *last, same),
+            Content::Arrays { first, last } => (*first, *last),
             Content::Image { first, mut last } => {
                 self.notes.extend(last.declared.take().map(|declared| declared.not_in_arrays()));
-                (of_image(self.file.clone(), *first)?, of_image(self.file.clone(), *last)?, true)
+                (of_image(self.file.clone(), *first)?, of_image(self.file.clone(), *last)?)
             }
             Content::Table(opened) => {
-                let (arrays, same) = of_table(*opened, Layout { single, ..self.layout }, &|_| true)?;
-                (arrays.clone(), arrays, same)
+                let layout = Layout { single, ..self.layout };
+                let (arrays, lost) = of_table(*opened, layout, self.wanted)?;
+                self.lost = lost;
+                (arrays.clone(), arrays)
             }
         })
     }
@@ -343,10 +346,7 @@ impl Way<'_> {
     pub fn image(&mut self, content: Content) -> Result<(Image, Image)> {
         let (first, last) = match content {
             Content::Image { first, last } => return Ok((*first, *last)),
-            other => {
-                let (first, last, _) = self.arrays(other, true)?;
-                (first, last)
-            }
+            other => self.arrays(other, true)?,
         };
         Ok((to_image(&first, self.memory / 8)?, to_image(&last, self.memory / 8)?))
     }

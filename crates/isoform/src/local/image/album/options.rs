@@ -160,7 +160,7 @@ impl Table {
     pub fn check_strict(&self, album: &Album, chosen: &[usize]) -> Result<()> {
         self.check_each(album, chosen, |job, evidence| match evidence.differing() {
             0 => Ok(()),
-            _ => accepted(Verdict::Bounded, job.strict),
+            _ => accepted(Verdict::Bounded, job.strict, None),
         })
     }
 
