@@ -125,9 +125,9 @@ fn watch(resident: &Resident, mut level: Level) {
     }
 }
 
-/// How much the program may hold before freed memory is given back. What is freed lies in many places, and how
-/// much of it adds up is chance, whose extremes a long run meets and a short one does not: with one level for
-/// both, their peaks are alike.
+/// How much the program may hold before freed memory is given back. What is freed lies in many places, and
+/// how much of it adds up is chance, whose extremes a long run meets and a short one does not: with one level
+/// for both, their peaks are alike.
 struct Level {
     least: u64,
     next: u64,
