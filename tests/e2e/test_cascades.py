@@ -1,5 +1,6 @@
 """Chains of conversions across models: tables to arrays, images to arrays and back, judged by NumPy, pandas and Pillow."""
 
+import shutil
 import decimal
 import gzip
 import json
@@ -425,3 +426,11 @@ def test_a_plan_shows_the_chain_and_what_has_none(isoform, tmp_path):
     )
     told = isoform("plan", source, tmp_path / "n.npy", *DROP, "--media-types", types, "--json").expect(0).json()
     assert told["chain"][1]["to"] == "application/vnd.apache.arrow.stream"
+
+
+@pytest.mark.parametrize("target", ["ordered.safetensors", "ordered.npz"])
+def test_certificates_of_arrays_that_name_no_columns_hold(isoform, tmp_path, target):
+    """Of before they named what is not kept, and when the order of columns was told where their names tell it too."""
+    shutil.copytree(harness.ROOT / "testdata" / "certificates", tmp_path / "old")
+    verified = isoform("verify", tmp_path / "old" / target).expect(0).out
+    assert "VALUE-EXACT holds" in verified and "decoded again" in verified

@@ -469,8 +469,9 @@ def test_an_album_is_refused_where_its_files_may_not_be_open_at_once(isoform, ti
         assert planned["refuse"] == (6 if refused else 0), (most, planned)
         if not refused:
             break
-    # Three are open from the start, and the lock; all six and those of two threads must be able to be open besides.
-    assert codes == [2] * 6 + [0]
+    # Three are open from the start, what tells how much memory is held, and the lock; all six and those of two threads
+    # must be able to be open besides.
+    assert codes == [2] * 7 + [0]
     # What is made already needs no room.
     assert {one["outcome"] for one in json.loads(limited(8, album_command(tiny)).stdout)["sources"]} == {"skipped"}
 

@@ -25,7 +25,7 @@ use crate::open::Opened;
 use crate::text::shown_type;
 
 /// The key of the attribute that holds the names of columns, as JSON: containers hold texts under such keys.
-pub(super) const COLUMNS: &str = "metadata/columns";
+pub const COLUMNS: &str = "metadata/columns";
 
 /// Columns that can be no arrays, besides the first, that a message names at most.
 const SHOWN_MAX: usize = 8;

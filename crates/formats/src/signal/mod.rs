@@ -27,7 +27,7 @@ use coherence::signal::{Array, Signature};
 pub use arrays::{Arrays, PART_SAMPLES, Part, parts, samples_of_part};
 pub(crate) use arrays::{Extent, Held};
 use cast::cast;
-pub use columns::{Layout, Lost, of_table};
+pub use columns::{COLUMNS, Layout, Lost, of_table};
 pub use encoding::{BLOCK_SAMPLES, Encoding};
 pub use pictures::{fractions_for, in_fractions, in_words, of_image, to_image};
 pub use registry::SignalFormat;

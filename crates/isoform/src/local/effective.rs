@@ -72,6 +72,12 @@ pub fn check_all_dropped(
     check_dropped(writing, found, path)
 }
 
+/// Whether the parameters of a conversion tell that this was left out.
+pub fn tells_dropped(parameters: &Map<String, Value>, key: &str) -> bool {
+    let told = parameters.get(WRITING).and_then(|writing| writing.get(DROPPED)).and_then(Value::as_array);
+    told.is_some_and(|told| told.iter().any(|told| told == key))
+}
+
 /// Adds to how a target holds an array which layout its image declares, and whether the target declares it
 /// too.
 pub fn add_declared(style: &mut Map<String, Value>, declared: &Declared, kept: bool) {

@@ -14,16 +14,17 @@ use coherence::verified::Records;
 use formats::file::ObjectFile;
 use formats::media::{self, Codec};
 use formats::open::OpenOptions;
+use formats::registry::Format;
 use formats::signal::{
-    Arrays, Declared, Encoding, Layout, Lost, PART_SAMPLES, Part, SignalFormat, parts, select, to_sound,
-    with_rate_beside,
+    Arrays, COLUMNS, Declared, Encoding, Layout, Lost, PART_SAMPLES, Part, SignalFormat, parts, select,
+    to_sound, with_rate_beside,
 };
 use formats::sound::RATE;
 use formats::sound::depth::between;
 use formats::words::{all_were, counted};
 use serde_json::{Map, Value, json};
 
-use super::super::effective::{check_all_dropped, check_reading};
+use super::super::effective::{check_all_dropped, check_reading, tells_dropped};
 use super::super::pool;
 use super::super::verify::{Checked, NOT_AT_HAND, as_stated_of_equal, decodes_otherwise, differs};
 use super::again::{Sides, measured};
@@ -189,7 +190,15 @@ fn theirs<'a>(
     // What a step on the way leaves out, only the conversion knows.
     if !via {
         let lacking = heard.attributes.iter().filter(|(key, value)| !content.holds(key, value));
-        let lacking: Vec<String> = lacking.map(|(key, _)| key.clone()).collect();
+        let mut lacking: Vec<String> = lacking.map(|(key, _)| key.clone()).collect();
+        // Earlier builds told the order of columns also where their names tell it.
+        let of_table = Format::named(&predicate.conversion.from).is_ok();
+        if of_table
+            && !heard.attributes.iter().any(|(key, _)| key == COLUMNS)
+            && tells_dropped(parameters, COLUMNS)
+        {
+            lacking.push(COLUMNS.to_owned());
+        }
         check_all_dropped((parameters, content), &lacking, target)?;
     }
     Ok(Theirs { path, file, arrays, heard, reversible: told.same() })
@@ -197,8 +206,7 @@ fn theirs<'a>(
 
 /// Fails where a certificate says of arrays that do not keep all of their columns that all was kept.
 fn check_verdict(predicate: &Predicate, content: &SignalContent, target: &Path) -> Result<()> {
-    let lost = |array: &SignalArray| Lost::KEYS.iter().any(|key| array.style.get(key).is_some());
-    if predicate.verification.verdict == Verdict::Exact.name() && content.arrays.iter().any(lost) {
+    if predicate.verification.verdict == Verdict::Exact.name() && content.arrays.iter().any(names_lost) {
         let target = target.display();
         return Err(Failure::Mismatch(format!(
             "{target}: the certificate says EXACT, and that an array does not keep all of its columns"
@@ -207,8 +215,17 @@ fn check_verdict(predicate: &Predicate, content: &SignalContent, target: &Path) 
     Ok(())
 }
 
-/// Fails where a certificate names other columns whose text or decimals are not kept than are found.
+/// Whether a certificate names columns that an array does not keep.
+fn names_lost(array: &SignalArray) -> bool {
+    Lost::KEYS.iter().any(|key| array.style.get(key).is_some())
+}
+
+/// Fails where a certificate names other columns whose text or decimals are not kept than are found. One of
+/// an earlier build names none; its verdict says that there are some.
 fn check_lost(lost: &[Lost], content: &SignalContent, target: &Path) -> Result<()> {
+    if !content.arrays.iter().any(names_lost) {
+        return Ok(());
+    }
     for array in &content.arrays {
         let found = Lost::of_array(lost, &array.name);
         for key in Lost::KEYS {
