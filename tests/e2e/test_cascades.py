@@ -1,9 +1,9 @@
 """Chains of conversions across models: tables to arrays, images to arrays and back, judged by NumPy, pandas and Pillow."""
 
-import shutil
 import decimal
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
