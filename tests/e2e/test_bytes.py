@@ -187,12 +187,16 @@ def of_members(isoform, path, codec, data):
 HARD = random.Random(3).randbytes(5_000_000)
 
 
+def hard(isoform, folder, codec):
+    """It in members of a codec, under a name that tells the codec."""
+    packed, source = folder / "packed", folder / f"x.{ENDINGS[codec]}"
+    of_members(isoform, packed, codec, HARD)
+    return packed.rename(source)
+
+
 @pytest.mark.parametrize("codec", ["gzip", "bgzf", "zstd", "xz", "bzip2", "lz4"])
 def test_threads_that_unwrap_members_give_what_one_gives(isoform, tmp_path, codec):
-    source = tmp_path / f"x.{ENDINGS[codec]}"
-    packed = tmp_path / "packed"
-    of_members(isoform, packed, codec, HARD)
-    packed.rename(source)
+    source = hard(isoform, tmp_path, codec)
     seen = []
     for threads in (1, 2, 5):
         out = tmp_path / str(threads)
@@ -216,10 +220,7 @@ def test_threads_that_unwrap_members_give_what_one_gives(isoform, tmp_path, code
 
 @pytest.mark.parametrize("codec", ["gzip", "bgzf", "zstd", "xz", "bzip2", "lz4"])
 def test_a_fault_behind_sound_members_is_told_with_its_place_by_any_threads(isoform, tmp_path, codec):
-    source = tmp_path / f"x.{ENDINGS[codec]}"
-    packed = tmp_path / "packed"
-    of_members(isoform, packed, codec, HARD)
-    packed.rename(source)
+    source = hard(isoform, tmp_path, codec)
     place = 2_900_000
     harness.flip(source, place, bit=4)
     for command in (("convert", source, tmp_path / "x.bin"), ("plan", source, tmp_path / "x.bin"), ("inspect", source)):
