@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 use crate::binary::{in_file, open_bounded};
 use crate::concat::{Concat, Fill};
 use crate::csv::{
-    BadRecords, CsvOptions, CsvTable, Scan, ScanOptions, detect as detect_dialect, observe, scan,
+    BadRecords, CsvOptions, CsvTable, SAMPLE_CHUNKS, ScanOptions, detect as detect_dialect, sample, scan,
 };
 use crate::error::{Error, Place, Result};
 use crate::file::ObjectFile;
@@ -49,9 +49,6 @@ pub use rules::TypingRules;
 use told::resolved;
 pub use why::Why;
 pub(crate) use why::{Found, of_json, resolve};
-
-/// Chunks of a text that the first proposal looks at.
-const SAMPLE_CHUNKS: usize = 2;
 
 /// What a person may say about a source. What is not about its format is passed over, so that one set of
 /// options can be given for sources of several; a caller that lets a person type them refuses what is idle.
@@ -81,7 +78,7 @@ pub struct OpenOptions {
     pub keys_max: usize,
     /// Bytes of a row of another format that memory allows at most.
     pub row_bytes_max: usize,
-    /// Threads that unwrap a text.
+    /// Threads that unwrap a text, and look at a sample of it.
     pub workers: usize,
     /// Directory for temporaries, where a source cannot be read twice or in place.
     pub spool_dir: PathBuf,
@@ -272,7 +269,8 @@ fn open_csv(
     let found = found.map_err(|error| options.short_of_memory(text.blame(error)))?;
     notes.extend(found.note(&dialect));
     let is_told = by.as_ref().is_some_and(|by| by.tells_all());
-    let profiles = if is_told { fresh.profiles() } else { sample(&text, &dialect, &found, &fresh)? };
+    let profiles =
+        if is_told { fresh.profiles() } else { sample(&text, &dialect, &found, &fresh, options.workers)? };
     let Found { typings, why, is_open: open } = resolved(&profiles, &dialect.names, by.as_deref());
     let whole = is_told || found.marks.len() <= SAMPLE_CHUNKS;
     let table = CsvTable::new(text, dialect, found, typings);
@@ -301,20 +299,6 @@ fn open_json(file: &Arc<ObjectFile>, options: &OpenOptions, aside: &mut Option<S
     let whole = found.marks.len() <= 1;
     let table = JsonTable::new(text, found, resolved.schema, resolved.typings);
     Ok(Table::Json { table, why, presence, whole, layouts: resolved.layouts })
-}
-
-/// Profiles of the first chunk and of others.
-fn sample(
-    text: &TextFile,
-    dialect: &crate::csv::Dialect,
-    scan: &Scan,
-    fresh: &Fresh,
-) -> Result<Vec<Profile>> {
-    let mut merged = None;
-    for part in scan.sample(SAMPLE_CHUNKS) {
-        merge(&mut merged, observe(text, dialect, &part, fresh)?);
-    }
-    Ok(merged.unwrap_or_else(|| fresh.profiles()))
 }
 
 impl Opened {

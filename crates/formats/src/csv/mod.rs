@@ -24,6 +24,7 @@ mod fault;
 mod header;
 mod misfits;
 mod parts;
+mod proposal;
 mod rows;
 mod scan;
 mod split;
@@ -39,6 +40,7 @@ pub use header::HeaderName;
 pub(crate) use header::header_of;
 pub(crate) use misfits::misfits;
 pub use parts::{Mark, Scan, TextPart};
+pub(crate) use proposal::{SAMPLE_CHUNKS, sample};
 pub use scan::{ScanOptions, scan};
 pub use table::{CsvEncoder, CsvTable, observe};
 
