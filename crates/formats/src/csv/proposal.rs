@@ -10,8 +10,8 @@ use crate::text::{Fresh, Profile, merge};
 /// Chunks of a text that the first proposal looks at.
 pub(crate) const SAMPLE_CHUNKS: usize = 2;
 
-/// Profiles of the first chunk and of others, which another thread looks at where there may be one: it is the only work
-/// of that moment, and the same for any larger text.
+/// Profiles of the first chunk and of others, at which another thread looks where there may be one: it is the
+/// only work of that moment, and the same for any larger text.
 pub(crate) fn sample(
     text: &TextFile,
     dialect: &Dialect,
