@@ -74,14 +74,22 @@ impl Number {
         }
     }
 
-    /// `self - other`. Integers and decimals are subtracted exactly before rounding, wherever that fits.
+    /// `self - other`. Integers and decimals are subtracted exactly before rounding, wherever that fits, and so is
+    /// an integer that no `f64` is from a float.
     pub(crate) fn minus(self, other: Self) -> f64 {
         if let Some((a, b, scale)) = self.aligned(other)
             && let Some(difference) = a.checked_sub(b)
         {
             return shift(difference as f64, scale);
         }
-        self.to_f64() - other.to_f64()
+        let apart = match (self, other) {
+            (Self::Decimal { unscaled, scale: 0 }, Self::Float(float)) => integer_minus(unscaled, float),
+            (Self::Float(float), Self::Decimal { unscaled, scale: 0 }) => {
+                integer_minus(unscaled, float).map(std::ops::Neg::neg)
+            }
+            _ => None,
+        };
+        apart.unwrap_or_else(|| self.to_f64() - other.to_f64())
     }
 
     /// True when no reader could tell the two apart as values: -0.0 is not 0.0.
@@ -113,6 +121,15 @@ impl Number {
         };
         Some((raise(a, scale)?, raise(b, other_scale)?, common))
     }
+}
+
+/// An integer beyond those that each have an `f64`, minus a float; `None` for any other, and for a float that is
+/// not near it.
+fn integer_minus(unscaled: i128, float: f64) -> Option<f64> {
+    const EVERY: u128 = 1 << f64::MANTISSA_DIGITS;
+    let is_near = unscaled.unsigned_abs() > EVERY && float.abs() < 2f64.powi(126);
+    let difference = is_near.then(|| unscaled.checked_sub(float.trunc() as i128))??;
+    Some(difference as f64 - float.fract())
 }
 
 fn shift(value: f64, scale: i8) -> f64 {

@@ -190,6 +190,9 @@ impl Parser {
 
     fn by_name(&mut self, name: &str, namespace: &str, notes: &Map<String, Value>) -> Result<Shape> {
         if let Some(shape) = primitive(name, notes) {
+            if name == "bytes" {
+                refuse_too_precise(notes, u32::MAX)?;
+            }
             self.count(1)?;
             return Ok(shape);
         }
@@ -381,7 +384,8 @@ fn primitive(name: &str, notes: &Map<String, Value>) -> Option<Shape> {
 }
 
 fn decimal(notes: &Map<String, Value>) -> Option<DataType> {
-    let precision = u8::try_from(notes.get("precision")?.as_u64()?).ok().filter(|p| (1..=76).contains(p))?;
+    let precision =
+        u8::try_from(notes.get("precision")?.as_u64()?).ok().filter(|p| (1..=DIGITS_MAX).contains(p))?;
     let scale = match notes.get("scale") {
         Some(scale) => i8::try_from(scale.as_i64()?).ok()?,
         None => 0,
@@ -392,6 +396,28 @@ fn decimal(notes: &Map<String, Value>) -> Option<DataType> {
         _ => DataType::Decimal256(precision, scale),
     })
 }
+
+/// Fails on a decimal that is one by the specification, within so many bytes, and has more digits than are held
+/// here: its bytes alone would be another type without a word.
+fn refuse_too_precise(notes: &Map<String, Value>, bytes: u32) -> Result<()> {
+    let whole = |key| notes.get(key).map(Value::as_u64);
+    let (Some("decimal"), Some(Some(precision))) =
+        (notes.get("logicalType").and_then(Value::as_str), whole("precision"))
+    else {
+        return Ok(());
+    };
+    let is_scale = whole("scale").is_none_or(|scale| scale.is_some_and(|scale| scale <= precision));
+    let fitting = (f64::from(bytes) * 8.0 - 1.0) * std::f64::consts::LOG10_2;
+    if precision <= u64::from(DIGITS_MAX) || !is_scale || precision as f64 > fitting.floor() {
+        return Ok(());
+    }
+    let what = format!("a decimal of {precision} digits; up to {DIGITS_MAX} are held");
+    let hint = "write it with a lower precision, or without the logical type as bytes";
+    Err(Error::unsupported(Place::default(), what, hint))
+}
+
+/// Digits of a decimal at most.
+const DIGITS_MAX: u8 = 76;
 
 fn enumeration(object: &Map<String, Value>) -> Result<Shape> {
     let symbols = object.get("symbols").and_then(Value::as_array);
@@ -405,6 +431,7 @@ fn fixed(object: &Map<String, Value>) -> Result<Shape> {
     let size = object.get("size").and_then(Value::as_u64).and_then(|size| i32::try_from(size).ok());
     let size = size.ok_or_else(|| malformed("the schema has a fixed type without a valid size"))?;
     let width = size.unsigned_abs() as usize;
+    refuse_too_precise(object, size.unsigned_abs())?;
     Ok(match object.get("logicalType").and_then(Value::as_str) {
         Some("duration") if size == 12 => {
             Shape::leaf(Kind::Duration, DataType::Interval(IntervalUnit::MonthDayNano))

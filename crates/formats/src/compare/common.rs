@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Date64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::{CastOptions, cast, cast_with_options};
-use arrow_schema::{DataType, Field, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
 use coherence::distance::cells_equal;
 
 use crate::cells::{cells, logical_type};
@@ -18,6 +20,7 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> DataType {
     use DataType as T;
     match (a, b) {
         (a, b) if a == b => a.clone(),
+        (a, b) if a.is_nested() && b.is_nested() => nested(a, b).unwrap_or(T::Utf8),
         (T::Null, other) | (other, T::Null) => other.clone(),
         (a, b) if a.is_integer() && b.is_integer() => integers(a, b),
         (a, b) if a.is_floating() && b.is_floating() => wider(a, b),
@@ -26,8 +29,11 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> DataType {
         (a, b) if a.is_integer() && b.is_decimal() => decimals(&T::Decimal128(20, 0), b),
         (a, b) if a.is_numeric() && b.is_numeric() => T::Float64,
         (T::Date32 | T::Date64, T::Date32 | T::Date64) => T::Date64,
-        (T::Date32 | T::Date64, T::Timestamp(..)) => b.clone(),
-        (T::Timestamp(..), T::Date32 | T::Date64) => a.clone(),
+        (T::Date32, T::Timestamp(..)) => b.clone(),
+        (T::Timestamp(..), T::Date32) => a.clone(),
+        (T::Date64, T::Timestamp(unit, zone)) | (T::Timestamp(unit, zone), T::Date64) => {
+            T::Timestamp(finer(TimeUnit::Millisecond, *unit), zone.clone())
+        }
         (T::Timestamp(x, zone), T::Timestamp(y, other)) => {
             T::Timestamp(finer(*x, *y), zone.clone().or(other.clone()))
         }
@@ -39,6 +45,49 @@ pub(super) fn common_type(a: &DataType, b: &DataType) -> DataType {
         (a, b) if is_binary(a) && is_binary(b) => T::LargeBinary,
         _ => T::Utf8,
     }
+}
+
+/// The same of two nested types, where their innermost ones have a common type that is no text of both: `1.0`
+/// in lists of both widths of floating point is not one number.
+fn nested(a: &DataType, b: &DataType) -> Option<DataType> {
+    use DataType as T;
+    let child = |a: &FieldRef, b: &FieldRef| {
+        let (mine, theirs) = (a.data_type(), b.data_type());
+        let common = if mine.is_nested() && theirs.is_nested() && mine != theirs {
+            nested(mine, theirs)?
+        } else if mine == theirs || alike(mine, theirs) {
+            common_type(mine, theirs)
+        } else {
+            return None;
+        };
+        Some(Arc::new(Field::new(a.name(), common, true)))
+    };
+    match (a, b) {
+        (
+            T::List(a) | T::LargeList(a) | T::FixedSizeList(a, _),
+            T::List(b) | T::LargeList(b) | T::FixedSizeList(b, _),
+        ) => child(a, b).map(T::LargeList),
+        (T::Struct(a), T::Struct(b)) if a.len() == b.len() => {
+            let same = a.iter().zip(b).all(|(a, b)| a.name() == b.name());
+            let fields = a.iter().zip(b).map(|(a, b)| child(a, b)).collect::<Option<Vec<_>>>()?;
+            same.then(|| T::Struct(fields.into()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether each of two types has the values of the other but for their width, unit or digits.
+fn alike(a: &DataType, b: &DataType) -> bool {
+    use DataType as T;
+    let both = |is: fn(&DataType) -> bool| is(a) && is(b);
+    both(DataType::is_integer)
+        || both(DataType::is_floating)
+        || both(DataType::is_decimal)
+        || both(is_binary)
+        || matches!((a, b), (T::Timestamp(_, x), T::Timestamp(_, y)) if x == y)
+        || matches!((a, b), (T::Duration(_), T::Duration(_)))
+        || both(|ty| matches!(ty, T::Time32(_) | T::Time64(_)))
+        || both(|ty| matches!(ty, T::Utf8 | T::LargeUtf8 | T::Utf8View))
 }
 
 fn is_binary(ty: &DataType) -> bool {
@@ -86,11 +135,14 @@ fn decimals(a: &DataType, b: &DataType) -> DataType {
 /// An array under the common type. `first` is the row of its first value, for errors.
 pub(super) fn cast_to(array: &ArrayRef, to: &DataType, of: &Field, first: u64) -> Result<ArrayRef> {
     let name = of.name();
-    if logical_type(array.data_type())? == logical_type(to)? {
+    if array.data_type() == to {
         return Ok(array.clone());
     }
-    if *to == DataType::Utf8 {
+    if *to == DataType::Utf8 && logical_type(array.data_type())? != logical_type(to)? {
         return Ok(Arc::new(texts(of, array.as_ref())?));
+    }
+    if let Some(row) = beyond_unit(array, to) {
+        return Err(lossy(array, to, name, first, |at| at == row));
     }
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let found = cast_with_options(array, to, &strict);
@@ -105,6 +157,27 @@ pub(super) fn cast_to(array: &ArrayRef, to: &DataType, of: &Field, first: u64) -
         }
     }
     Ok(found)
+}
+
+/// The first row of dates that a timestamp of this unit cannot hold, of which the cast does not say so.
+fn beyond_unit(array: &ArrayRef, to: &DataType) -> Option<usize> {
+    let DataType::Timestamp(unit, _) = to else { return None };
+    let a_second: i64 = match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    };
+    let fits = |value: i64, parts: i64| value.checked_mul(parts).is_some();
+    let beyond = |row: usize| match array.data_type() {
+        DataType::Date32 => {
+            let days = array.as_primitive::<Date32Type>().value(row);
+            !fits(i64::from(days), 86_400 * a_second)
+        }
+        DataType::Date64 => !fits(array.as_primitive::<Date64Type>().value(row), a_second / 1_000),
+        _ => false,
+    };
+    (0..array.len()).find(|row| array.is_valid(*row) && beyond(*row))
 }
 
 fn lossy(array: &ArrayRef, to: &DataType, name: &str, first: u64, lost: impl Fn(usize) -> bool) -> Error {

@@ -5,6 +5,7 @@
 //! decimals of 15 digits are different doubles, so the shortest text of such a number has the same digits.
 
 use super::digits;
+use super::held::is_held;
 use super::number::{is_canonical_run, split_sign};
 use super::plain::Plain;
 use super::style::{Exponent, FloatStyle, Mark, Scientific};
@@ -323,7 +324,7 @@ pub(crate) fn is_odd_number(text: &[u8], mark: Mark, value: f64) -> bool {
 }
 
 /// The number of a text in any style, a plus sign and surplus zeros allowed; `None` if it has more digits
-/// than a double holds.
+/// than a double holds, or others than this number has.
 pub(crate) fn read_leniently<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
     let text = text.strip_prefix(b"+").unwrap_or(text);
     let mantissa = text.split(|b| matches!(b, b'e' | b'E')).next()?;
@@ -333,7 +334,8 @@ pub(crate) fn read_leniently<F: Float>(text: &[u8], mark: Mark) -> Option<F> {
         count += 1;
         zeros = if digit == b'0' { zeros + 1 } else { 0 };
     }
-    if count - zeros > LENIENT_DIGITS_MAX { None } else { read_any(text, mark) }
+    let number = if count - zeros > LENIENT_DIGITS_MAX { None } else { read_any(text, mark) }?;
+    (count == 0 || is_held(text, mark, number)).then_some(number)
 }
 
 /// Bytes of the longest text of any style: a sign, 39 digits, a mark and more than 324 zeros.

@@ -22,6 +22,7 @@ mod float;
 mod format;
 mod given;
 mod half_day;
+mod held;
 mod json;
 pub(crate) mod number;
 mod options;

@@ -79,7 +79,7 @@ impl Read for HalfRead {
     fn read(&self, text: &[u8]) -> Option<Half> {
         let wide = self.0.read(text)?;
         let half = Half::from_f32(wide);
-        (half.to_f32() == wide || wide.is_nan() || self.0.lenient).then_some(half)
+        (half.to_f32() == wide || wide.is_nan()).then_some(half)
     }
 }
 
