@@ -393,3 +393,41 @@ def test_another_order_of_columns_is_named(isoform, tmp_path, how):
     assert "stand in another order: word, id" in done.out and "the order of columns is content" in done.out
     found = isoform("compare", tmp_path / "a.csv", tmp_path / "b.csv", *how, "--json").expect(4).json()
     assert found["differing"] == 0 and "the order of columns is content" in found["notes"][0]
+
+
+DAY_64 = pa.array([1999]).view(pa.date64())
+FAR_DAY = pa.array([None, 2**62]).view(pa.date64())
+
+
+@pytest.mark.parametrize("left, right, code", [
+    (pa.array([[0.1]], pa.list_(pa.float32())), pa.array([[0.1]], pa.list_(pa.float64())), 4),
+    (pa.array([[0.5]], pa.list_(pa.float32())), pa.array([[0.5]], pa.large_list(pa.float64())), 0),
+    (pa.array([{"a": 0.1}], pa.struct([("a", pa.float32())])), pa.array([{"a": 0.1}]), 4),
+    (pa.array([[1]], pa.list_(pa.timestamp("ms"))), pa.array([[1000]], pa.list_(pa.timestamp("us"))), 0),
+    (pa.array([[1, 2]], pa.list_(pa.int64(), 2)), pa.array([[1, 2]], pa.list_(pa.uint64())), 0),
+    (DAY_64, pa.array([1], pa.timestamp("s")), 4),
+    (DAY_64, pa.array([1999], pa.timestamp("ms")), 0),
+    (FAR_DAY, pa.array([None, 5], pa.timestamp("us")), 9),
+    (pa.array([None, 2932896], pa.date32()), pa.array([None, 5], pa.timestamp("ns")), 9),
+    (pa.array(["1"], pa.large_string()), pa.array([1]), 0),
+    (pa.array(["a"], pa.large_string()), pa.array(["a"]).dictionary_encode(), 0),
+    (pa.array([b"12"], pa.binary(2)), pa.array([b"12"]), 0),
+])
+def test_types_of_both_sides_meet_in_one_that_holds_them(isoform, tmp_path, left, right, code):
+    for name, column in (("l", left), ("r", right)):
+        table = pa.table({"x": column})
+        with pa.ipc.new_file(tmp_path / f"{name}.arrow", table.schema) as file:
+            file.write_table(table)
+    isoform("compare", tmp_path / "l.arrow", tmp_path / "r.arrow").expect(code)
+    isoform("compare", tmp_path / "r.arrow", tmp_path / "l.arrow").expect(code)
+
+
+@pytest.mark.parametrize("whole, near, apart", [(2**53 + 1, 2**53, 1), (-(2**60) - 100, -(2**60), 100)])
+def test_large_integers_are_far_from_floats_by_what_they_are(isoform, tmp_path, whole, near, apart):
+    pq.write_table(pa.table({"x": [whole]}), tmp_path / "l.parquet")
+    pq.write_table(pa.table({"x": [float(near)]}), tmp_path / "r.parquet")
+    sides = [tmp_path / "l.parquet", tmp_path / "r.parquet"]
+    for _ in range(2):
+        isoform("compare", *sides, "--tolerance", str(apart - 0.5)).expect(4)
+        isoform("compare", *sides, "--tolerance", str(apart)).expect(0)
+        sides.reverse()

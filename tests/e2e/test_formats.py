@@ -6,6 +6,7 @@ the same types and values at the end.
 
 import datetime
 import decimal
+import json
 import math
 import os
 import random
@@ -548,3 +549,27 @@ def test_what_is_said_besides_types_is_named(isoform, tmp_path):
         fastavro.writer(file, schema, [{"e": "a", "u": "a8098c1a-f86e-11da-bd1a-00112444be1e"}])
     notes = isoform("convert", tmp_path / "in.avro", tmp_path / "out.avro", "--json").expect(0).json()["notes"]
     assert any("symbols" in note and "uuid" in note for note in notes)
+
+
+@pytest.mark.parametrize("kind, precision, code", [
+    ({"type": "bytes"}, 76, 0),
+    ({"type": "bytes"}, 77, 9),
+    ({"type": "fixed", "name": "f", "size": 64}, 100, 9),
+    # What the bytes cannot hold is no decimal by the specification, and bytes alone.
+    ({"type": "fixed", "name": "f", "size": 2}, 100, 0),
+])
+def test_a_decimal_of_avro_with_too_many_digits_is_not_taken_as_bytes(isoform, tmp_path, kind, precision, code):
+    source = tmp_path / "a.avro"
+    schema = {"type": "record", "name": "r", "fields": [
+        {"name": "d", "type": {**kind, "logicalType": "decimal", "precision": precision, "scale": 2}}]}
+    plain = {"type": "record", "name": "r", "fields": [{"name": "d", "type": kind}]}
+    with open(source, "wb") as file:
+        fastavro.writer(file, plain, [{"d": b"\0" * kind.get("size", 3)}])
+    made = source.read_bytes()
+    one, other = (json.dumps(value).encode() for value in (plain, schema))
+    assert made.count(one) == 1, made
+    length = lambda n: bytes([(2 * n) & 0x7f | 0x80, 2 * n >> 7])
+    assert length(len(one)) + one in made and len(other) < 8192
+    source.write_bytes(made.replace(length(len(one)) + one, length(len(other)) + other))
+    done = isoform("convert", source, tmp_path / "a.parquet").expect(code)
+    assert code == 0 or f"a decimal of {precision} digits" in done.err

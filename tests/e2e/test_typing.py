@@ -626,3 +626,23 @@ def test_a_record_of_several_sources_is_told_by_its_source(isoform, tmp_path):
     told = isoform("convert", one, other, tmp_path / "out.parquet").expect(0).out
     assert f'"a" stays text: {other}, record 31: "x"' in told, told
     assert f'as {other}, record 31 of "c", "12,5", shows' in told, told
+
+
+@pytest.mark.parametrize("fields, options, kept", [
+    (["1.50", "2049"], ["--type", "x=float16"], None),
+    (["1.50", "70000"], ["--type", "x=float16"], None),
+    (["1.50", "2048"], ["--type", "x=float16"], [1.5, 2048]),
+    (["1.50", "16777217"], ["--type", "x=float32"], None),
+    (["1.50", "0.123456789"], ["--type", "x=float32"], None),
+    (["1.50", "0.123456791"], ["--type", "x=float32"], [1.5, 0.12345679104328156]),
+    (["1.50", "9007199254740993"], ["--type", "x=float64"], None),
+    (["1.50", "9007199254740993"], ["--types", "value"], ["1.50", "9007199254740993"]),
+    (["+1.5", "1e-400"], ["--types", "value"], ["+1.5", "1e-400"]),
+    (["+1.5", "0.10000000000000001"], ["--types", "value"], [1.5, 0.1]),
+])
+def test_a_number_whose_text_is_not_kept_is_that_number(isoform, tmp_path, fields, options, kept):
+    source, target = tmp_path / "in.csv", tmp_path / "out.parquet"
+    source.write_text("k,x\n" + "".join(f"{row},{field}\n" for row, field in enumerate(fields)))
+    isoform("convert", source, target, *options).expect(0 if kept else 9)
+    if kept:
+        assert pyarrow.parquet.read_table(target).column("x").to_pylist() == kept

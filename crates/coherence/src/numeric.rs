@@ -204,6 +204,23 @@ mod tests {
     }
 
     #[test]
+    fn an_integer_beyond_doubles_is_far_from_one_by_what_it_is() {
+        let whole = |unscaled| Number::Decimal { unscaled, scale: 0 };
+        let odd = (1_i128 << 53) + 1;
+        for (unscaled, float, wanted) in [
+            (odd, 2f64.powi(53), 1.0),
+            (odd, 0.5, 2f64.powi(53)),
+            (-odd, -(2f64.powi(53)), -1.0),
+            ((1 << 60) + 100, 2f64.powi(60), 100.0),
+            (i128::MAX, 2f64.powi(127), 0.0),
+            (odd - 1, 0.5, 2f64.powi(53) - 0.5),
+        ] {
+            assert_eq!(whole(unscaled).minus(Number::Float(float)), wanted, "{unscaled}");
+            assert_eq!(Number::Float(float).minus(whole(unscaled)), -wanted, "{unscaled}");
+        }
+    }
+
+    #[test]
     fn integers_widen_with_their_sign() {
         assert_eq!(integer(&[0xff], true), -1);
         assert_eq!(integer(&[0xff], false), 255);

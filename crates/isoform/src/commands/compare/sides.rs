@@ -237,13 +237,11 @@ fn rank(format: Format) -> u8 {
     }
 }
 
-/// The columns of delimited text, as far as it was read, that are text of which every field is empty and so says
-/// null: under a type that is given these would be values. A word that may stand for null is one.
+/// The columns of delimited text, as far as it was read, that are text of which every field says null: under
+/// a type that is given, most of its words would be values.
 fn empty_columns(text: &Opened) -> Vec<String> {
     let Typings::Fields(typings) = text.typings() else { return Vec::new() };
     let columns = text.table().schema().fields().iter().zip(typings);
-    let empty = columns.filter(|(_, typing)| {
-        matches!(typing.style.form, Form::Empty) && typing.style.null.as_deref().is_none_or(str::is_empty)
-    });
+    let empty = columns.filter(|(_, typing)| matches!(typing.style.form, Form::Empty));
     empty.map(|(field, _)| field.name().clone()).collect()
 }
