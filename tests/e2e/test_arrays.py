@@ -180,6 +180,23 @@ def test_whole_samples_weigh_nothing_beside_others_in_a_comparison(isoform, tmp_
     assert coherence("d.npz", "e.npz") == pytest.approx(1 - 1 / math.sqrt(float((ids ** 2).sum())), rel=1e-9)
 
 
+def test_whole_numbers_that_no_float_holds_are_not_compared_as_floats(isoform, tmp_path):
+    def compared(left, right):
+        np.save(tmp_path / "a.npy", left)
+        np.save(tmp_path / "b.npy", right)
+        return isoform("compare", tmp_path / "a.npy", tmp_path / "b.npy")
+
+    large, rounded = [5, 2**53 + 1], [5, 2**53]
+    told = compared(np.array(large, np.int64), np.array(rounded, np.float64)).expect(9).err
+    assert "the i64 9007199254740993 of sample 1 does not fit f64" in told, told
+    compared(np.array(rounded, np.float64), np.array(large, np.uint64)).expect(9)
+    compared(np.array(large, np.uint64), np.array(rounded, np.int64)).expect(9)
+    compared(np.array(rounded, np.int64), np.array(rounded, np.float64)).expect(0)
+    # One type of whole numbers holds these.
+    compared(np.array([5, 2**32 - 1], np.uint64), np.array([5, 2**32 - 1], np.uint32)).expect(0)
+    compared(np.array(large, np.uint64), np.array([5, 1], np.uint32)).expect(4)
+
+
 def test_a_narrower_type_needs_a_budget(isoform, tmp_path):
     np.save(tmp_path / "x.npy", np.ones(3, np.float32))
     run = isoform("convert", tmp_path / "x.npy", tmp_path / "y.npy", "--sample-type", "f16").expect(2)

@@ -189,6 +189,22 @@ def test_a_sound_of_two_rates_differs(isoform, tmp_path):
     assert different.json()["attributes"] == ["sound.rate"]
 
 
+def test_tags_of_one_name_count_with_their_number_and_order(isoform, tmp_path):
+    source = wav(tmp_path / "x.wav", (1, bytes(200)))
+
+    def tagged(*artists):
+        made = tmp_path / f"{'-'.join(artists)}.flac"
+        tags = [word for artist in artists for word in ("-T", f"ARTIST={artist}")]
+        subprocess.run(["flac", "-s", "-f", *tags, source, "-o", made], check=True)
+        return made
+
+    (tmp_path / "same.flac").write_bytes(tagged("a", "b").read_bytes())
+    isoform("compare", tagged("a", "b"), tmp_path / "same.flac").expect(0)
+    for left, right in [(("a",), ("a", "a")), (("a", "b"), ("b", "a"))]:
+        different = isoform("--json", "compare", tagged(*left), tagged(*right)).expect(4).json()
+        assert different["attributes"] == ["tag:ARTIST"]
+
+
 def test_samples_with_fewer_bits_than_their_bytes_have(isoform, tmp_path):
     values = np.arange(-200, 200, dtype="<i4") * 16
     data = b"".join(struct.pack("<i", value)[:3] for value in values)
