@@ -1164,6 +1164,15 @@ def test_an_empty_name_beside_others_stays(isoform, tmp_path):
         isoform("compare", source, tmp_path / name).expect(0)
 
 
+def test_names_that_numpy_mixes_up_are_refused_for_npz(isoform, tmp_path):
+    source, target = tmp_path / "m.safetensors", tmp_path / "m.npz"
+    safetensors.numpy.save_file({name: np.ones(2, np.float32) for name in ("a", "a.npy", "b.npy")}, source)
+    told = isoform("convert", source, target).expect(9).err
+    assert 'npz cannot hold array "a.npy": NumPy mixes it up with array "a"' in told and not target.exists(), told
+    isoform("convert", source, target, "--exclude", "a").expect(0)
+    assert sorted(np.load(target).files) == ["a.npy", "b.npy"]
+
+
 def test_the_name_of_an_index_is_no_target_of_one_file_and_the_source_is_not_advised(isoform, tmp_path):
     model, index = tmp_path / "m.npz", tmp_path / "m.safetensors.index.json"
     np.savez(model, w=np.zeros((2, 2), np.float32))

@@ -302,7 +302,8 @@ mod tests {
 
     #[test]
     fn whole_numbers_that_no_float_holds_are_refused() {
-        let samples: Vec<u8> = [-5i64, 1 << 53, (1 << 53) + 1].into_iter().flat_map(i64::to_le_bytes).collect();
+        let samples: Vec<u8> =
+            [-5i64, 1 << 53, (1 << 53) + 1].into_iter().flat_map(i64::to_le_bytes).collect();
         let array =
             |sample| Array { name: "ids".into(), sample, shape: vec![3], meaning: String::new(), peak: None };
         let checked = |sample, common| check_held(&array(sample), 7, &samples, common);
