@@ -1156,6 +1156,20 @@ def test_a_gguf_with_blocks_tells_their_version(isoform, tmp_path):
         assert fields(name)["general.architecture"].contents() == "test"
 
 
+@pytest.mark.parametrize("key", ["general.alignment", "general.quantization_version", "general.file_type"])
+def test_a_gguf_holds_no_text_where_its_specification_has_a_number(isoform, tmp_path, key):
+    source, target = tmp_path / "x.safetensors", tmp_path / "x.gguf"
+    values = np.arange(32, dtype=np.float32).reshape(4, 8)
+    safetensors.numpy.save_file({"w": values}, source, {key: "64", "note": "kept"})
+    told = isoform("convert", source, target).expect(9).err
+    assert f"gguf cannot hold metadata/{key}; leave it out with --drop metadata" in told, told
+    isoform("convert", source, target, "--drop", "metadata").expect(0)
+    reader = gguf.GGUFReader(target)
+    assert key not in reader.fields and reader.fields["note"].contents() == "kept"
+    assert np.array_equal(reader.tensors[0].data, values)
+    isoform("verify", target).expect(0)
+
+
 def test_an_empty_name_beside_others_stays(isoform, tmp_path):
     source = tmp_path / "m.safetensors"
     write_safetensors(source, [("", "F32", [1], bytes(4)), ("arr_0", "F32", [1], b"\0\0\x80?")])
