@@ -180,6 +180,23 @@ def test_whole_samples_weigh_nothing_beside_others_in_a_comparison(isoform, tmp_
     assert coherence("d.npz", "e.npz") == pytest.approx(1 - 1 / math.sqrt(float((ids ** 2).sum())), rel=1e-9)
 
 
+def test_whole_numbers_that_no_float_holds_are_not_compared_as_floats(isoform, tmp_path):
+    def compared(left, right):
+        np.save(tmp_path / "a.npy", left)
+        np.save(tmp_path / "b.npy", right)
+        return isoform("compare", tmp_path / "a.npy", tmp_path / "b.npy")
+
+    large, rounded = [5, 2**53 + 1], [5, 2**53]
+    told = compared(np.array(large, np.int64), np.array(rounded, np.float64)).expect(9).err
+    assert "the i64 9007199254740993 of sample 1 does not fit f64" in told, told
+    compared(np.array(rounded, np.float64), np.array(large, np.uint64)).expect(9)
+    compared(np.array(large, np.uint64), np.array(rounded, np.int64)).expect(9)
+    compared(np.array(rounded, np.int64), np.array(rounded, np.float64)).expect(0)
+    # One type of whole numbers holds these.
+    compared(np.array([5, 2**32 - 1], np.uint64), np.array([5, 2**32 - 1], np.uint32)).expect(0)
+    compared(np.array(large, np.uint64), np.array([5, 1], np.uint32)).expect(4)
+
+
 def test_a_narrower_type_needs_a_budget(isoform, tmp_path):
     np.save(tmp_path / "x.npy", np.ones(3, np.float32))
     run = isoform("convert", tmp_path / "x.npy", tmp_path / "y.npy", "--sample-type", "f16").expect(2)
@@ -1139,12 +1156,35 @@ def test_a_gguf_with_blocks_tells_their_version(isoform, tmp_path):
         assert fields(name)["general.architecture"].contents() == "test"
 
 
+@pytest.mark.parametrize("key", ["general.alignment", "general.quantization_version", "general.file_type"])
+def test_a_gguf_holds_no_text_where_its_specification_has_a_number(isoform, tmp_path, key):
+    source, target = tmp_path / "x.safetensors", tmp_path / "x.gguf"
+    values = np.arange(32, dtype=np.float32).reshape(4, 8)
+    safetensors.numpy.save_file({"w": values}, source, {key: "64", "note": "kept"})
+    told = isoform("convert", source, target).expect(9).err
+    assert f"gguf cannot hold metadata/{key}; leave it out with --drop metadata" in told, told
+    isoform("convert", source, target, "--drop", "metadata").expect(0)
+    reader = gguf.GGUFReader(target)
+    assert key not in reader.fields and reader.fields["note"].contents() == "kept"
+    assert np.array_equal(reader.tensors[0].data, values)
+    isoform("verify", target).expect(0)
+
+
 def test_an_empty_name_beside_others_stays(isoform, tmp_path):
     source = tmp_path / "m.safetensors"
     write_safetensors(source, [("", "F32", [1], bytes(4)), ("arr_0", "F32", [1], b"\0\0\x80?")])
     for name in ("m.npz", "m.gguf", "again.safetensors"):
         isoform("convert", source, tmp_path / name).expect(0)
         isoform("compare", source, tmp_path / name).expect(0)
+
+
+def test_names_that_numpy_mixes_up_are_refused_for_npz(isoform, tmp_path):
+    source, target = tmp_path / "m.safetensors", tmp_path / "m.npz"
+    safetensors.numpy.save_file({name: np.ones(2, np.float32) for name in ("a", "a.npy", "b.npy")}, source)
+    told = isoform("convert", source, target).expect(9).err
+    assert 'npz cannot hold array "a.npy": NumPy mixes it up with array "a"' in told and not target.exists(), told
+    isoform("convert", source, target, "--exclude", "a").expect(0)
+    assert sorted(np.load(target).files) == ["a.npy", "b.npy"]
 
 
 def test_the_name_of_an_index_is_no_target_of_one_file_and_the_source_is_not_advised(isoform, tmp_path):

@@ -189,6 +189,40 @@ def test_a_sound_of_two_rates_differs(isoform, tmp_path):
     assert different.json()["attributes"] == ["sound.rate"]
 
 
+def test_tags_of_one_name_count_with_their_number_and_order(isoform, tmp_path):
+    source = wav(tmp_path / "x.wav", (1, bytes(200)))
+
+    def tagged(*artists):
+        made = tmp_path / f"{'-'.join(artists)}.flac"
+        tags = [word for artist in artists for word in ("-T", f"ARTIST={artist}")]
+        subprocess.run(["flac", "-s", "-f", *tags, source, "-o", made], check=True)
+        return made
+
+    (tmp_path / "same.flac").write_bytes(tagged("a", "b").read_bytes())
+    isoform("compare", tagged("a", "b"), tmp_path / "same.flac").expect(0)
+    for left, right in [(("a",), ("a", "a")), (("a", "b"), ("b", "a"))]:
+        different = isoform("--json", "compare", tagged(*left), tagged(*right)).expect(4).json()
+        assert different["attributes"] == ["tag:ARTIST"]
+
+
+@pytest.mark.parametrize("behind, keys", [
+    (chunk(b"be\1t", b"abcd"), ["riff:be\1t"]), (chunk(b"cue ", b"\xff" * 601), ["riff:cue "]), (bytes(16), []),
+])
+@pytest.mark.parametrize("frames", [1000, 1001])
+def test_chunks_behind_the_samples_hide_no_sound_from_libsndfile(isoform, tmp_path, behind, keys, frames):
+    values = np.random.default_rng(1).integers(0, 256, frames).astype(np.uint8)
+    plain, source, made = tmp_path / "plain.wav", tmp_path / "x.wav", tmp_path / "made.wav"
+    data = wav(plain, (1, values.tobytes()), bits=8).read_bytes() + behind
+    source.write_bytes(data[:4] + struct.pack("<I", len(data) - 8) + data[8:])
+    isoform("convert", source, made).expect(0)
+    isoform("verify", made, "--source", source).expect(0)
+    assert np.array_equal(soundfile.read(made, dtype="int16")[0], soundfile.read(source, dtype="int16")[0])
+    size = struct.unpack("<I", made.read_bytes()[4:8])[0]
+    assert size == made.stat().st_size - 8
+    told = isoform("--json", "inspect", made).expect(0).json()["attributes"]
+    assert [each["key"] for each in told] == [*keys, "sound.rate"]
+
+
 def test_samples_with_fewer_bits_than_their_bytes_have(isoform, tmp_path):
     values = np.arange(-200, 200, dtype="<i4") * 16
     data = b"".join(struct.pack("<i", value)[:3] for value in values)

@@ -24,6 +24,8 @@ const AXES_MAX: usize = 4;
 /// Where nothing else is said, tensors begin at multiples of this.
 const ALIGNMENT: u64 = 32;
 const ALIGNMENT_KEY: &str = "general.alignment";
+/// Keys whose values are whole numbers of 32 bits by the specification: readers take no text for them.
+const NUMBER_KEYS: [&str; 3] = [ALIGNMENT_KEY, BLOCKS_KEY, "general.file_type"];
 /// The type of values that are texts.
 const TEXT: u32 = 8;
 const LIST: u32 = 9;
@@ -305,6 +307,15 @@ pub(super) struct GgufWriter {
 fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend((text.len() as u64).to_le_bytes());
     out.extend(text.as_bytes());
+}
+
+/// Which attributes it cannot hold, by their index: texts under keys that have numbers.
+pub(super) fn beyond(attributes: &[(String, Vec<u8>)]) -> Vec<usize> {
+    let is_beyond = |index: &usize| {
+        let key = attributes[*index].0.strip_prefix(TEXT_ATTRIBUTE);
+        key.is_some_and(|key| NUMBER_KEYS.contains(&key))
+    };
+    (0..attributes.len()).filter(is_beyond).collect()
 }
 
 /// What of arrays tensors cannot have: more axes or fewer, an axis without samples, a longer name.

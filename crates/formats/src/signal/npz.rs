@@ -203,6 +203,11 @@ fn bug(error: impl std::fmt::Display) -> Error {
     Error::Bug(format!("zip: {error}"))
 }
 
+/// Whether one array is called like the member of the other: NumPy takes either name for that member.
+fn are_mixed_up(a: &str, b: &str) -> bool {
+    [(a, b), (b, a)].into_iter().any(|(a, b)| a.strip_suffix(MEMBER_ENDING) == Some(b))
+}
+
 impl NpzWriter {
     /// A writer for these arrays.
     pub(super) fn new(signature: &Signature, stored: &[Encoding]) -> Result<Self> {
@@ -217,6 +222,12 @@ impl NpzWriter {
             }
             if members.iter().any(|(other, ..)| *other == name) {
                 return Err(refused(FORMAT, &array.name, "another array has this name", "rename it first"));
+            }
+            let mut others = members.iter().map(|(other, ..)| other.as_str());
+            if let Some(other) = others.find(|other| are_mixed_up(&name, other)) {
+                let other = other.strip_suffix(MEMBER_ENDING).unwrap_or(other);
+                let what = format!("NumPy mixes it up with array {other:?}, whose member has this name");
+                return Err(refused(FORMAT, &array.name, &what, "rename one of them first, or leave it out"));
             }
             members.push((name, header, large));
         }
@@ -261,5 +272,16 @@ impl Writer for NpzWriter {
 
     fn can_go_on(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_and_one_called_like_its_member_are_mixed_up() {
+        assert!(are_mixed_up("a.npy", "a.npy.npy") && are_mixed_up("a.npy.npy", "a.npy"));
+        assert!(!are_mixed_up("a.npy", "b.npy") && !are_mixed_up("a.npy", "a.npy.npy.npy"));
     }
 }

@@ -153,7 +153,7 @@ impl SignalFormat {
                 let is_value = |index: &usize| attributes[*index].0.starts_with(gguf::VALUE_ATTRIBUTE);
                 (0..attributes.len()).filter(is_value).collect()
             }
-            Self::Gguf => Vec::new(),
+            Self::Gguf => gguf::beyond(attributes),
             Self::Wav => tags::beyond_wav(attributes),
             Self::Flac => tags::beyond_flac(attributes),
             Self::Aiff => tags::beyond_aiff(attributes),
@@ -210,5 +210,13 @@ mod tests {
         let index = SignalFormat::of_name(Path::new("m.safetensors.index.json"));
         assert_eq!(index, Some(SignalFormat::Safetensors));
         assert_eq!(SignalFormat::of_name(Path::new("npy")), None);
+    }
+
+    #[test]
+    fn a_gguf_has_no_text_where_its_specification_has_a_number() {
+        let keys = ["gguf/general.alignment", "metadata/general.alignment", "metadata/general.name"];
+        let attributes = keys.map(|key| (key.to_owned(), b"64".to_vec()));
+        assert_eq!(SignalFormat::Gguf.beyond(&attributes), [1]);
+        assert_eq!(SignalFormat::Safetensors.beyond(&attributes), [0]);
     }
 }

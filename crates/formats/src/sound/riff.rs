@@ -24,7 +24,7 @@ pub(super) fn role(id: &[u8; 4]) -> Role {
     match id {
         b"RIFF" | b"RF64" | b"BW64" => Role::Outermost,
         b"fmt " | b"data" | b"ds64" => Role::Samples,
-        b"JUNK" | b"PAD " | b"FLLR" | b"fact" => Role::Filler,
+        b"JUNK" | b"PAD " | b"FLLR" | b"fact" | b"\0\0\0\0" => Role::Filler,
         b"PEAK" => Role::Derived,
         _ => Role::Content,
     }
@@ -124,12 +124,13 @@ mod tests {
 
     #[test]
     fn chunks_that_are_carried_along_are_what_they_are_in_a_wav() {
-        let chunks: [(&[u8; 4], &[u8]); 9] = [
+        let chunks: [(&[u8; 4], &[u8]); 10] = [
             (b"RF64", b"WAVE"),
             (b"ds64", b"12345678"),
             (b"fmt ", b"123"),
             (b"LIST", TITLE),
             (b"JUNK", b"x"),
+            (b"\0\0\0\0", b"\0\0"),
             (b"fact", b"1234"),
             (b"data", b""),
             (b"LIST", TITLE),

@@ -224,6 +224,27 @@ fn floating_point_is_kept_by_wav_and_refused_by_flac() {
 }
 
 #[test]
+fn chunks_of_a_wav_follow_its_samples() {
+    // An odd number of bytes, so that a byte fills up their chunk.
+    let mut signature = sound(8, 1, &[1, 2, 3], &[("TITLE", "a")]).signature().clone();
+    signature.attributes.push(("riff:be\u{1}t".to_owned(), b"abc".to_vec()));
+    signature.attributes.sort();
+    let mut writer = writer(SignalFormat::Wav, &signature, &[SampleType::I8.into()]).unwrap();
+    let header = writer.begin(0).unwrap();
+    let bytes = [header.as_slice(), &[129, 130, 131], &writer.finish().unwrap()].concat();
+    assert!(header.ends_with(b"data\x03\0\0\0") && bytes.ends_with(b"\x83\0be\x01t\x03\0\0\0abc\0"));
+    assert_eq!(bytes[4..8], (bytes.len() as u32 - 8).to_le_bytes());
+    let again = opened(&bytes, SignalFormat::Wav).unwrap();
+    assert_eq!((again.signature(), whole(&again)), (&signature, vec![1, 2, 3]));
+    // Zeros behind the samples are room and no chunk.
+    let padded = [bytes.as_slice(), &[0; 16]].concat();
+    let size = (padded.len() as u32 - 8).to_le_bytes();
+    let padded = [&padded[..4], &size, &padded[8..]].concat();
+    let again = opened(&padded, SignalFormat::Wav).unwrap();
+    assert_eq!((again.signature(), again.ignored().len()), (&signature, 0));
+}
+
+#[test]
 fn sounds_beyond_four_gibibytes_are_told_in_64_bits() {
     // The header alone: its sizes are those of a sound that nobody has to write for this.
     let mut array = sound(16, 2, &[], &[]).signature().clone();

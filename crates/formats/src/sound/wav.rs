@@ -214,8 +214,9 @@ fn attributes(file: &ObjectFile, chunks: &[Chunk], found: &mut Found) -> Result<
 /// Writes a WAV.
 pub(crate) struct WavWriter {
     header: Vec<u8>,
-    /// Whether a byte fills up the last chunk.
-    padded: bool,
+    /// What follows the samples: the byte that fills up their chunk, and other chunks. Before the samples some
+    /// readers stop at a chunk that they do not know.
+    footer: Vec<u8>,
     pcm: Option<Pcm>,
 }
 
@@ -260,20 +261,22 @@ impl WavWriter {
         if let Some(list) = tags::write_info(&signature.attributes) {
             put(&mut body, b"LIST", &list);
         }
+        let mut footer = vec![0; usize::from(bytes_total % 2 == 1)];
         for (key, value) in &signature.attributes {
             if let Some(id) = riff::id(key) {
-                put(&mut body, &id, value);
+                // Where a broadcaster looks for it.
+                let out = if &id == b"bext" { &mut body } else { &mut footer };
+                put(out, &id, value);
             }
         }
-        let padded = bytes_total % 2 == 1;
-        let header = header(&body, bytes_total, bytes_total / u64::from(frame_bytes));
-        Ok(Self { header, padded, pcm: pcm.filter(|pcm| !pcm.is_plain()) })
+        let header = header(&body, bytes_total, footer.len(), bytes_total / u64::from(frame_bytes));
+        Ok(Self { header, footer, pcm: pcm.filter(|pcm| !pcm.is_plain()) })
     }
 }
 
-/// Everything before the samples.
-fn header(body: &[u8], data_bytes: u64, frames: u64) -> Vec<u8> {
-    let size = 4 + body.len() as u64 + 8 + data_bytes + data_bytes % 2;
+/// Everything before the samples, with so many bytes behind them.
+fn header(body: &[u8], data_bytes: u64, footer_bytes: usize, frames: u64) -> Vec<u8> {
+    let size = 4 + body.len() as u64 + 8 + data_bytes + footer_bytes as u64;
     let mut out = Vec::new();
     match (u32::try_from(size), u32::try_from(data_bytes)) {
         (Ok(size), Ok(data)) if size < UNKNOWN => {
@@ -336,7 +339,7 @@ impl Writer for WavWriter {
     }
 
     fn finish(&mut self) -> Result<Vec<u8>> {
-        Ok(if self.padded { vec![0] } else { Vec::new() })
+        Ok(std::mem::take(&mut self.footer))
     }
 
     fn can_go_on(&self) -> bool {

@@ -1,9 +1,12 @@
 //! Provides the distance between two signals, array by array.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use coherence::distance::{DistanceError, SignatureMismatch};
 use coherence::evidence::{ColumnEvidence, ColumnRule};
 use coherence::sample::SampleType;
-use coherence::signal::{Differences, SignalComparison};
+use coherence::signal::{Array, Differences, SignalComparison};
+use formats::error::Place;
 use formats::image;
 use formats::signal::{Arrays, PART_SAMPLES, Part, may_differ, parts};
 use formats::sound::depth::alike;
@@ -128,15 +131,24 @@ pub fn compare(left: &Arrays, right: &Arrays, workers: usize, progress: &Progres
     if arrays.iter().all(|array| !array.weighs) {
         arrays.iter_mut().for_each(|array| array.weighs = true);
     }
-    let mut attributes: Vec<String> = Vec::new();
-    let differing = |ours: &[(String, Vec<u8>)], theirs: &[(String, Vec<u8>)]| -> Vec<String> {
-        ours.iter().filter(|entry| !theirs.contains(entry)).map(|(key, _)| key.clone()).collect()
-    };
-    attributes.extend(differing(&a.attributes, &b.attributes));
-    attributes.extend(differing(&b.attributes, &a.attributes));
-    attributes.sort();
-    attributes.dedup();
+    let attributes = unequal(&a.attributes, &b.attributes);
     Ok(Compared { arrays, signature, attributes })
+}
+
+/// Keys under which one side has other values than the other, or the same in another order.
+fn unequal(ours: &[(String, Vec<u8>)], theirs: &[(String, Vec<u8>)]) -> Vec<String> {
+    let (ours, theirs) = (by_key(ours), by_key(theirs));
+    let keys: BTreeSet<&str> = ours.keys().chain(theirs.keys()).copied().collect();
+    keys.into_iter().filter(|key| ours.get(key) != theirs.get(key)).map(str::to_owned).collect()
+}
+
+/// The values of every key, in their order.
+fn by_key(attributes: &[(String, Vec<u8>)]) -> BTreeMap<&str, Vec<&[u8]>> {
+    let mut values: BTreeMap<&str, Vec<&[u8]>> = BTreeMap::new();
+    for (key, value) in attributes {
+        values.entry(key.as_str()).or_default().push(value.as_slice());
+    }
+    values
 }
 
 /// The first sample of an array of floating point that is a number and no fraction of 1, with its index.
@@ -201,8 +213,9 @@ fn compare_arrays(
                 arrays.read(&part, &mut held, &mut samples)?;
                 progress.advance(samples.len() as u64)?;
                 sides[side].clear();
-                let found = arrays.signature().arrays[array].sample;
-                lift[side].encode(found, &samples, &mut sides[side]);
+                let found = &arrays.signature().arrays[array];
+                check_held(found, stretch.samples.start, &samples, common)?;
+                lift[side].encode(found.sample, &samples, &mut sides[side]);
             }
             if let Err(error) = comparison.push(&sides[0], &sides[1]) {
                 return Ok(Err(error));
@@ -228,15 +241,90 @@ fn compare_arrays(
     Ok(whole)
 }
 
-/// A type that holds the values of both: one of the two where it does, else the widest float.
+/// A type that holds the values of both: one of the two where it does, else the widest of their kind. Whole
+/// numbers of 64 bits that the widest float does not hold are refused by [`check_held`].
 fn common(a: SampleType, b: SampleType) -> SampleType {
+    use SampleType::{Bool, U8, U16, U32, U64};
     if a == b {
         return a;
     }
     let integer = |ty: SampleType| !ty.is_float();
+    let unsigned = |ty: SampleType| matches!(ty, Bool | U8 | U16 | U32 | U64);
     match (integer(a), integer(b)) {
         (false, false) if a.width() <= 4 && b.width() <= 4 => SampleType::F32,
-        (true, true) if a != SampleType::U64 && b != SampleType::U64 => SampleType::I64,
+        (true, true) if unsigned(a) && unsigned(b) => U64,
+        (true, true) if a != U64 && b != U64 => SampleType::I64,
         _ => SampleType::F64,
+    }
+}
+
+/// Fails at a whole number that the common type does not hold: what is lost could make two samples equal.
+fn check_held(of: &Array, start: u64, samples: &[u8], common: SampleType) -> Result<()> {
+    if common != SampleType::F64 {
+        return Ok(());
+    }
+    let Some((at, number)) = inexact(of.sample, samples) else { return Ok(()) };
+    let (from, at) = (of.sample, start + at as u64);
+    let number = format!("the {from} {number} of sample {at}");
+    let what = format!("{number} does not fit {common}, under which the two sides would be compared");
+    let place = Place::default();
+    let place = if of.name.is_empty() { place } else { place.column(of.name.clone()) };
+    let hint = "convert one side to the type of the other first";
+    Err(formats::Error::unsupported(place, what, hint).into())
+}
+
+/// The first whole number that is no 64-bit floating-point number, with its index.
+fn inexact(sample: SampleType, samples: &[u8]) -> Option<(usize, i128)> {
+    let read = |raw: &[u8; 8]| match sample {
+        SampleType::U64 => i128::from(u64::from_le_bytes(*raw)),
+        _ => i128::from(i64::from_le_bytes(*raw)),
+    };
+    if !matches!(sample, SampleType::I64 | SampleType::U64) {
+        return None;
+    }
+    let numbers = samples.as_chunks::<8>().0.iter().map(read);
+    numbers.enumerate().find(|(_, number)| *number as f64 as i128 != *number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_compared_as_such_where_one_type_holds_both() {
+        use SampleType::{Bool, F16, F32, F64, I8, I64, U8, U32, U64};
+        let pairs = [(U64, U32, U64), (Bool, U8, U64), (I64, U32, I64), (I8, U8, I64)];
+        let floats = [(U64, I8, F64), (I64, F64, F64), (I8, F16, F64), (F16, F32, F32)];
+        for (a, b, held) in pairs.into_iter().chain(floats) {
+            assert_eq!((common(a, b), common(b, a)), (held, held));
+        }
+    }
+
+    #[test]
+    fn whole_numbers_that_no_float_holds_are_refused() {
+        let samples: Vec<u8> =
+            [-5i64, 1 << 53, (1 << 53) + 1].into_iter().flat_map(i64::to_le_bytes).collect();
+        let array =
+            |sample| Array { name: "ids".into(), sample, shape: vec![3], meaning: String::new(), peak: None };
+        let checked = |sample, common| check_held(&array(sample), 7, &samples, common);
+        let Err(Failure::Format(error)) = checked(SampleType::I64, SampleType::F64) else { panic!() };
+        let told = error.to_string();
+        assert!(told.contains("ids") && told.contains("i64 9007199254740993 of sample 9"), "{told}");
+        assert!(checked(SampleType::I64, SampleType::I64).is_ok());
+        assert!(checked(SampleType::F64, SampleType::F64).is_ok());
+        assert_eq!(inexact(SampleType::U64, &u64::MAX.to_le_bytes()), Some((0, i128::from(u64::MAX))));
+        assert_eq!(inexact(SampleType::U64, &(1u64 << 63).to_le_bytes()), None);
+    }
+
+    #[test]
+    fn attributes_differ_by_how_often_and_in_which_order_they_stand() {
+        let side = |values: &[&str]| -> Vec<(String, Vec<u8>)> {
+            values.iter().map(|value| ("tag:ARTIST".to_owned(), value.as_bytes().to_vec())).collect()
+        };
+        assert!(unequal(&side(&["a", "b"]), &side(&["a", "b"])).is_empty());
+        for other in [&["a", "a"][..], &["b"], &[]] {
+            assert_eq!(unequal(&side(&["a"]), &side(other)), ["tag:ARTIST"]);
+        }
+        assert_eq!(unequal(&side(&["a", "b"]), &side(&["b", "a"])), ["tag:ARTIST"]);
     }
 }
