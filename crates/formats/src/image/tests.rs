@@ -1059,6 +1059,24 @@ fn files_that_are_no_single_image_are_refused() {
     }
 }
 
+/// An image of two colours that declares its palette.
+fn of_palette() -> (Image, Vec<u8>) {
+    let image = plain(2, 1, Channels::Rgb, SampleType::U8, vec![255, 0, 0, 0, 0, 255]);
+    let bytes = encode(&image, &Settings::new(ImageFormat::Gif)).unwrap();
+    (decode(ImageFormat::Gif, &bytes, ROOM).unwrap(), bytes)
+}
+
+#[test]
+fn what_a_png_says_of_colours_stands_before_its_palette() {
+    let (mut image, _) = of_palette();
+    image.attributes = vec![("png:gAMA".to_owned(), vec![0, 0, 0xb1, 0x8f])];
+    let bytes = encode(&image, &Settings::new(ImageFormat::Png)).unwrap();
+    let at = |name: &[u8]| bytes.windows(4).position(|found| found == name).unwrap();
+    assert!(at(b"IHDR") < at(b"gAMA") && at(b"gAMA") < at(b"PLTE"));
+    let decoded = decode(ImageFormat::Png, &bytes, ROOM).unwrap();
+    assert_eq!(decoded.attributes, image.attributes);
+}
+
 /// The rows of the table of formats in the documentation.
 #[test]
 fn the_documentation_has_the_table_of_formats() {
