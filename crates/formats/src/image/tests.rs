@@ -1077,6 +1077,15 @@ fn what_a_png_says_of_colours_stands_before_its_palette() {
     assert_eq!(decoded.attributes, image.attributes);
 }
 
+#[test]
+fn exif_data_that_are_no_tiff_are_not_held_by_avif() {
+    for (block, is_held) in [(b"II*\0\x08\0\0\0\0\0", true), (b"Exif\0\0II*\0", false)] {
+        let mut image = smooth(8, 8, Channels::Rgb);
+        image.attributes = vec![("exif".to_owned(), block.to_vec())];
+        assert_eq!(losses(ImageFormat::Avif, &image).is_empty(), is_held);
+    }
+}
+
 /// The rows of the table of formats in the documentation.
 #[test]
 fn the_documentation_has_the_table_of_formats() {
