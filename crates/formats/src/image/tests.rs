@@ -1086,6 +1086,15 @@ fn exif_data_that_are_no_tiff_are_not_held_by_avif() {
     }
 }
 
+#[test]
+fn a_control_extension_behind_the_image_of_a_gif_changes_nothing() {
+    let (image, mut bytes) = of_palette();
+    let end = bytes.pop().unwrap();
+    bytes.extend([0x21, 0xf9, 4, 1, 0, 0, 1, 0, end]);
+    let decoded = decode(ImageFormat::Gif, &bytes, ROOM).unwrap();
+    assert_eq!((decoded.channels, decoded.samples), (image.channels, image.samples));
+}
+
 /// The rows of the table of formats in the documentation.
 #[test]
 fn the_documentation_has_the_table_of_formats() {
