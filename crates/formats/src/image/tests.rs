@@ -1095,6 +1095,25 @@ fn a_control_extension_behind_the_image_of_a_gif_changes_nothing() {
     assert_eq!((decoded.channels, decoded.samples), (image.channels, image.samples));
 }
 
+/// A TIFF whose entry of a tag says one 16-bit number; the entry of another tag may be taken for it.
+fn tiff_with(image: &Image, effort: u8, (old, tag): (u16, u16), value: u16) -> Vec<u8> {
+    let settings = Settings { effort: Some(effort), ..Settings::new(ImageFormat::Tiff) };
+    let mut bytes = encode(image, &settings).unwrap();
+    let entries = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize + 2;
+    let entry = bytes[entries..].chunks_exact_mut(12).find(|entry| entry[..2] == old.to_le_bytes()).unwrap();
+    entry[..2].copy_from_slice(&tag.to_le_bytes());
+    entry[8..10].copy_from_slice(&value.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn floating_point_in_which_zero_is_white_is_refused() {
+    let image = plain(1, 1, Channels::Gray, SampleType::F32, vec![0; 4]);
+    let bytes = tiff_with(&image, 0, (262, 262), 0);
+    let error = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap_err().to_string();
+    assert!(error.contains("zero is white"), "{error}");
+}
+
 /// The rows of the table of formats in the documentation.
 #[test]
 fn the_documentation_has_the_table_of_formats() {
