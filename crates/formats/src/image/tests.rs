@@ -1114,6 +1114,14 @@ fn floating_point_in_which_zero_is_white_is_refused() {
     assert!(error.contains("zero is white"), "{error}");
 }
 
+#[test]
+fn differences_in_a_tiff_that_is_not_packed_are_refused() {
+    // Without the planar configuration, samples lie side by side all the same.
+    let bytes = tiff_with(&smooth(8, 8, Channels::Gray), 0, (284, 317), 2);
+    let error = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap_err().to_string();
+    assert!(error.contains("beside packing 1 are"), "{error}");
+}
+
 /// The rows of the table of formats in the documentation.
 #[test]
 fn the_documentation_has_the_table_of_formats() {

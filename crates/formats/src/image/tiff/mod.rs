@@ -58,6 +58,9 @@ const RGB: u64 = 2;
 const PALETTE: u64 = 3;
 const SEPARATED: u64 = 5;
 
+/// Packings that differences between pixels go with: LZW, Deflate by both numbers, and zstd.
+const DIFFERENT: [u64; 4] = [5, 8, 32946, 50000];
+
 /// The format of samples in floating point.
 const FLOAT: u64 = 3;
 
@@ -110,6 +113,12 @@ fn check_alike(directory: &Directory) -> Result<()> {
     if number(tag::PHOTOMETRIC) == WHITE_IS_ZERO && number(tag::SAMPLE_FORMAT) == FLOAT {
         let what = "floating point in which zero is white is not read";
         return Err(unsupported(directory, tag::PHOTOMETRIC, what, "write it again with zero as black"));
+    }
+    // Elsewhere libtiff passes over differences, and others do not.
+    let packing = number(tag::COMPRESSION);
+    if number(tag::PREDICTOR) != 1 && !DIFFERENT.contains(&packing) {
+        let what = format!("differences between pixels beside packing {packing} are not read");
+        return Err(unsupported(directory, tag::PREDICTOR, &what, "write it again with predictor 1"));
     }
     Ok(())
 }
