@@ -68,8 +68,10 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
             }
             Some([0x2c]) => frame = Some(reader.frame(&global, width, height, bytes_max)?),
             Some([0x21]) => {
-                if let Some(index) = reader.extension(&mut attributes)? {
-                    clear = Some(index);
+                // What stands behind the image is not about it.
+                let index = reader.extension(&mut attributes)?;
+                if frame.is_none() && index.is_some() {
+                    clear = index;
                 }
             }
             Some([_]) => return Err(reader.malformed("there is no block where one belongs")),

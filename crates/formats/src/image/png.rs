@@ -30,6 +30,12 @@ pub(super) const TIME: &str = "png:tIME";
 /// in another way.
 const KEPT: [&[u8; 4]; 7] = [b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"tIME"];
 
+/// Chunks that belong before the palette (PNG, 5.6): readers leave them out behind it.
+const BEFORE_PALETTE: [&[u8; 4]; 7] = [b"iCCP", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI"];
+
+/// Where the chunks behind the header begin.
+const BEHIND_HEADER: usize = 33;
+
 /// What the crate may hold besides the image: rows, palette, tables.
 const WORKING_BYTES: usize = 64 << 20;
 
@@ -169,9 +175,14 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
     }
     let bug = |error: ::png::EncodingError| Error::Bug(format!("png did not encode: {error}"));
     let mut writer = encoder.write_header().map_err(bug)?;
+    // The crate has written the palette already.
+    let mut early = Vec::new();
     for (key, value) in &image.attributes {
         let (name, data) = chunk_of(key, value).ok_or_else(|| Error::Bug(format!("png holds no {key:?}")))?;
-        writer.write_chunk(ChunkType(name), &data).map_err(bug)?;
+        match BEFORE_PALETTE.contains(&&name) {
+            true => put_chunk(&mut early, name, &data),
+            false => writer.write_chunk(ChunkType(name), &data).map_err(bug)?,
+        }
     }
     if let Some(packed) = &packed {
         writer.write_image_data(&declared::in_bytes(packed, image.width)).map_err(bug)?;
@@ -183,7 +194,18 @@ pub(super) fn encode(image: &Image, settings: &Settings) -> Result<Vec<u8>> {
         writer.write_image_data(&image.samples).map_err(bug)?;
     }
     writer.finish().map_err(bug)?;
+    drop(out.splice(BEHIND_HEADER..BEHIND_HEADER, early));
     Ok(out)
+}
+
+fn put_chunk(out: &mut Vec<u8>, name: [u8; 4], data: &[u8]) {
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&name);
+    checksum.update(data);
+    out.extend((data.len() as u32).to_be_bytes());
+    out.extend(name);
+    out.extend(data);
+    out.extend(checksum.sum().to_be_bytes());
 }
 
 /// Declares numbers of a few bits, and the colours that they stand for.

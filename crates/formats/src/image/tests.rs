@@ -1059,6 +1059,69 @@ fn files_that_are_no_single_image_are_refused() {
     }
 }
 
+/// An image of two colours that declares its palette.
+fn of_palette() -> (Image, Vec<u8>) {
+    let image = plain(2, 1, Channels::Rgb, SampleType::U8, vec![255, 0, 0, 0, 0, 255]);
+    let bytes = encode(&image, &Settings::new(ImageFormat::Gif)).unwrap();
+    (decode(ImageFormat::Gif, &bytes, ROOM).unwrap(), bytes)
+}
+
+#[test]
+fn what_a_png_says_of_colours_stands_before_its_palette() {
+    let (mut image, _) = of_palette();
+    image.attributes = vec![("png:gAMA".to_owned(), vec![0, 0, 0xb1, 0x8f])];
+    let bytes = encode(&image, &Settings::new(ImageFormat::Png)).unwrap();
+    let at = |name: &[u8]| bytes.windows(4).position(|found| found == name).unwrap();
+    assert!(at(b"IHDR") < at(b"gAMA") && at(b"gAMA") < at(b"PLTE"));
+    let decoded = decode(ImageFormat::Png, &bytes, ROOM).unwrap();
+    assert_eq!(decoded.attributes, image.attributes);
+}
+
+#[test]
+fn exif_data_that_are_no_tiff_are_not_held_by_avif() {
+    for (block, is_held) in [(b"II*\0\x08\0\0\0\0\0", true), (b"Exif\0\0II*\0", false)] {
+        let mut image = smooth(8, 8, Channels::Rgb);
+        image.attributes = vec![("exif".to_owned(), block.to_vec())];
+        assert_eq!(losses(ImageFormat::Avif, &image).is_empty(), is_held);
+    }
+}
+
+#[test]
+fn a_control_extension_behind_the_image_of_a_gif_changes_nothing() {
+    let (image, mut bytes) = of_palette();
+    let end = bytes.pop().unwrap();
+    bytes.extend([0x21, 0xf9, 4, 1, 0, 0, 1, 0, end]);
+    let decoded = decode(ImageFormat::Gif, &bytes, ROOM).unwrap();
+    assert_eq!((decoded.channels, decoded.samples), (image.channels, image.samples));
+}
+
+/// A TIFF whose entry of a tag says one 16-bit number; the entry of another tag may be taken for it.
+fn tiff_with(image: &Image, effort: u8, (old, tag): (u16, u16), value: u16) -> Vec<u8> {
+    let settings = Settings { effort: Some(effort), ..Settings::new(ImageFormat::Tiff) };
+    let mut bytes = encode(image, &settings).unwrap();
+    let entries = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize + 2;
+    let entry = bytes[entries..].chunks_exact_mut(12).find(|entry| entry[..2] == old.to_le_bytes()).unwrap();
+    entry[..2].copy_from_slice(&tag.to_le_bytes());
+    entry[8..10].copy_from_slice(&value.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn floating_point_in_which_zero_is_white_is_refused() {
+    let image = plain(1, 1, Channels::Gray, SampleType::F32, vec![0; 4]);
+    let bytes = tiff_with(&image, 0, (262, 262), 0);
+    let error = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap_err().to_string();
+    assert!(error.contains("zero is white"), "{error}");
+}
+
+#[test]
+fn differences_in_a_tiff_that_is_not_packed_are_refused() {
+    // Without the planar configuration, samples lie side by side all the same.
+    let bytes = tiff_with(&smooth(8, 8, Channels::Gray), 0, (284, 317), 2);
+    let error = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap_err().to_string();
+    assert!(error.contains("beside packing 1 are"), "{error}");
+}
+
 /// The rows of the table of formats in the documentation.
 #[test]
 fn the_documentation_has_the_table_of_formats() {

@@ -108,7 +108,9 @@ fn is_usual(primaries: u16, transfer: u16) -> bool {
 /// Whether the container can hold this attribute.
 pub(super) fn holds(key: &str, value: &[u8]) -> bool {
     match key {
-        ICC | "exif" | XMP => !value.is_empty(),
+        // Readers refuse a file whose Exif block is no TIFF.
+        "exif" => value.starts_with(b"II*\0") || value.starts_with(b"MM\0*"),
+        ICC | XMP => !value.is_empty(),
         CICP => matches!(value, [primaries, transfer, 0, 1]
             if !is_usual((*primaries).into(), (*transfer).into())),
         DENSITY => matches!(Density::of_value(value), Some(Density::Ratio(x, y)) if x != y && x > 0 && y > 0),

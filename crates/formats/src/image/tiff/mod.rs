@@ -58,6 +58,12 @@ const RGB: u64 = 2;
 const PALETTE: u64 = 3;
 const SEPARATED: u64 = 5;
 
+/// Packings that differences between pixels go with: LZW, Deflate by both numbers, and zstd.
+const DIFFERENT: [u64; 4] = [5, 8, 32946, 50000];
+
+/// The format of samples in floating point.
+const FLOAT: u64 = 3;
+
 /// What is said of a file whose directory does not tell of the pixels that it has.
 const OTHER_NUMBER: &str = "it has another number of samples than its header says";
 
@@ -70,6 +76,7 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
         let (pages, hint) = (directory.pages(bytes), "take its pages apart first, as `tiffsplit FILE` does");
         return Err(several(Place::at_byte(directory.next as u64), "a TIFF", pages, "pages", hint));
     }
+    check_alike(&directory)?;
     let layout = Layout::of(&directory)?;
     let exif = exif(bytes, &mut directory);
     let mut attributes = attributes::read(&directory)?;
@@ -98,6 +105,22 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
     };
     let (attributes, ignored) = (attributes.found, attributes.ignored);
     Ok(Image { width, height, channels, sample, samples, attributes, ignored, declared })
+}
+
+/// Fails where readers give different samples, or such that cannot be had back.
+fn check_alike(directory: &Directory) -> Result<()> {
+    let number = |tag| directory.number(tag).unwrap_or(1);
+    if number(tag::PHOTOMETRIC) == WHITE_IS_ZERO && number(tag::SAMPLE_FORMAT) == FLOAT {
+        let what = "floating point in which zero is white is not read";
+        return Err(unsupported(directory, tag::PHOTOMETRIC, what, "write it again with zero as black"));
+    }
+    // Elsewhere libtiff passes over differences, and others do not.
+    let packing = number(tag::COMPRESSION);
+    if number(tag::PREDICTOR) != 1 && !DIFFERENT.contains(&packing) {
+        let what = format!("differences between pixels beside packing {packing} are not read");
+        return Err(unsupported(directory, tag::PREDICTOR, &what, "write it again with predictor 1"));
+    }
+    Ok(())
 }
 
 /// The Exif block of the directories that a directory points to, which it then does no more. `None` where
