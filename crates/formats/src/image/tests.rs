@@ -1132,6 +1132,13 @@ fn a_tiff_holds_one_text_of_a_key() {
     assert_eq!(fitted.attributes, [text(b"first")]);
 }
 
+#[test]
+fn a_tiff_that_has_a_tag_twice_is_refused() {
+    let bytes = tiff_with(&smooth(8, 8, Channels::Gray), 0, (284, 277), 1);
+    let error = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap_err().to_string();
+    assert!(error.contains("the tag 277 twice"), "{error}");
+}
+
 /// The rows of the table of formats in the documentation.
 #[test]
 fn the_documentation_has_the_table_of_formats() {
