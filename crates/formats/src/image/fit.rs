@@ -1,6 +1,7 @@
 //! Provides what a format cannot hold of an image, and the image without it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use coherence::sample::SampleType;
@@ -142,9 +143,16 @@ pub fn losses(format: ImageFormat, image: &Image) -> Vec<Loss> {
             if to == image.channels { lacking(image) } else { lacking(&with_channels(image.clone(), to)) };
         found.extend(lacking.map(Loss::Colours));
     }
-    let gone = image.attributes.iter().filter(|(key, value)| !format.holds(key, value));
-    found.extend(gone.map(|(key, _)| Loss::Attribute(key.clone())));
+    let gone = image.attributes.iter().zip(held(format, &image.attributes)).filter(|(_, held)| !held);
+    found.extend(gone.map(|((key, _), _)| Loss::Attribute(key.clone())));
     found
+}
+
+/// Which of these attributes a format can hold. A TIFF has one place for each key, which the first one takes.
+fn held(format: ImageFormat, attributes: &[(String, Vec<u8>)]) -> Vec<bool> {
+    let mut taken = HashSet::new();
+    let mut is_free = |key| format != ImageFormat::Tiff || taken.insert(key);
+    attributes.iter().map(|(key, value)| format.holds(key, value) && is_free(key.as_str())).collect()
 }
 
 /// That a format would make whole samples of ones of floating point, whose file declares by its attributes
@@ -217,7 +225,8 @@ pub fn laid_out(mut image: Image, format: ImageFormat) -> Result<Image> {
             _ => {}
         }
     }
-    image.attributes.retain(|(key, value)| format.holds(key, value));
+    let mut kept = held(format, &image.attributes).into_iter();
+    image.attributes.retain(|_| kept.next() == Some(true));
     Ok(image)
 }
 

@@ -1122,6 +1122,23 @@ fn differences_in_a_tiff_that_is_not_packed_are_refused() {
     assert!(error.contains("beside packing 1 are"), "{error}");
 }
 
+#[test]
+fn a_tiff_holds_one_text_of_a_key() {
+    let mut image = smooth(8, 8, Channels::Rgb);
+    let text = |value: &[u8]| ("text:Description".to_owned(), value.to_vec());
+    image.attributes = vec![text(b"first"), text(b"second")];
+    assert_eq!(losses(ImageFormat::Tiff, &image), [Loss::Attribute("text:Description".to_owned())]);
+    let fitted = fit(&image, ImageFormat::Tiff).unwrap();
+    assert_eq!(fitted.attributes, [text(b"first")]);
+}
+
+#[test]
+fn a_tiff_that_has_a_tag_twice_is_refused() {
+    let bytes = tiff_with(&smooth(8, 8, Channels::Gray), 0, (284, 277), 1);
+    let error = decode(ImageFormat::Tiff, &bytes, ROOM).unwrap_err().to_string();
+    assert!(error.contains("the tag 277 twice"), "{error}");
+}
+
 /// The rows of the table of formats in the documentation.
 #[test]
 fn the_documentation_has_the_table_of_formats() {

@@ -109,6 +109,11 @@ pub(super) fn decode(bytes: &[u8], bytes_max: u64) -> Result<Image> {
 
 /// Fails where readers give different samples, or such that cannot be had back.
 fn check_alike(directory: &Directory) -> Result<()> {
+    let mut tags: Vec<u16> = directory.entries.iter().map(|entry| entry.tag).collect();
+    tags.sort_unstable();
+    if let Some(pair) = tags.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(malformed(directory.byte, &format!("its directory has the tag {} twice", pair[0])));
+    }
     let number = |tag| directory.number(tag).unwrap_or(1);
     if number(tag::PHOTOMETRIC) == WHITE_IS_ZERO && number(tag::SAMPLE_FORMAT) == FLOAT {
         let what = "floating point in which zero is white is not read";
