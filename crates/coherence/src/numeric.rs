@@ -74,8 +74,8 @@ impl Number {
         }
     }
 
-    /// `self - other`. Integers and decimals are subtracted exactly before rounding, wherever that fits, and so is
-    /// an integer that no `f64` is from a float.
+    /// `self - other`. Integers and decimals are subtracted exactly before rounding, wherever that fits; so
+    /// are a float and an integer that is no `f64`.
     pub(crate) fn minus(self, other: Self) -> f64 {
         if let Some((a, b, scale)) = self.aligned(other)
             && let Some(difference) = a.checked_sub(b)
@@ -123,8 +123,8 @@ impl Number {
     }
 }
 
-/// An integer beyond those that each have an `f64`, minus a float; `None` for any other, and for a float that is
-/// not near it.
+/// An integer beyond those that each have an `f64`, minus a float; `None` for any other, and for a float of
+/// more than 126 bits.
 fn integer_minus(unscaled: i128, float: f64) -> Option<f64> {
     const EVERY: u128 = 1 << f64::MANTISSA_DIGITS;
     let is_near = unscaled.unsigned_abs() > EVERY && float.abs() < 2f64.powi(126);

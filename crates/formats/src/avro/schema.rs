@@ -397,8 +397,8 @@ fn decimal(notes: &Map<String, Value>) -> Option<DataType> {
     })
 }
 
-/// Fails on a decimal that is one by the specification, within so many bytes, and has more digits than are held
-/// here: its bytes alone would be another type without a word.
+/// Fails on a decimal that is one by the specification, within so many bytes, and has more digits than are
+/// held here: its bytes alone would be another type without a word.
 fn refuse_too_precise(notes: &Map<String, Value>, bytes: u32) -> Result<()> {
     let whole = |key| notes.get(key).map(Value::as_u64);
     let (Some("decimal"), Some(Some(precision))) =

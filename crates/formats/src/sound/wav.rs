@@ -214,8 +214,8 @@ fn attributes(file: &ObjectFile, chunks: &[Chunk], found: &mut Found) -> Result<
 /// Writes a WAV.
 pub(crate) struct WavWriter {
     header: Vec<u8>,
-    /// What follows the samples: the byte that fills up their chunk, and other chunks. Before the samples some
-    /// readers stop at a chunk that they do not know.
+    /// What follows the samples: the byte that fills up their chunk, and other chunks. Before the samples
+    /// some readers stop at a chunk that they do not know.
     footer: Vec<u8>,
     pcm: Option<Pcm>,
 }
