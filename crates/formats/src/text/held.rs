@@ -1,5 +1,5 @@
-//! Provides the question whether a floating-point number holds what a text says, where no style of ours writes
-//! it so.
+//! Provides the question whether a floating-point number holds what a text says, where no style of ours
+//! writes it so.
 
 use super::Mark;
 use super::float::Float;
